@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import { contractOf, request, route } from '../../kernel/contract.ts';
+import { PresenceStatus, PublicUser } from '../../kernel/schemas.ts';
+
+const UserList = z.object({ users: z.array(PublicUser), count: z.number() });
+
+export const presenceContract = contractOf({
+  name: 'presence',
+  requests: {
+    /** `offline` makes invisible: others see offline, messages and calls still arrive. Outlives a reconnect. */
+    update_status: request({ args: [PresenceStatus], ack: z.object({ status: PresenceStatus }) }),
+  },
+  pushes: {
+    /** What changed of a user, to all of the user's own sockets and to those who may see it. */
+    user_updated: z.looseObject({ userId: z.string(), status: PresenceStatus.optional() }),
+    user_online: z.string(),
+    /** Five seconds after the last socket went, if none came back. */
+    user_offline: z.string(),
+  },
+  routes: {
+    'GET /users/online': route({ data: UserList }),
+    /** Online, without a seat, not the caller, no block either way. */
+    'GET /users/available': route({ data: UserList }),
+    'GET /users/stats': route({
+      data: z.object({
+        totalUsers: z.number(),
+        onlineUsers: z.number(),
+        waitingUsers: z.number(),
+        activeMatches: z.number(),
+      }),
+      access: 'anyone',
+      bucket: 'exempt',
+    }),
+  },
+});

@@ -1,0 +1,56 @@
+import type { Clock } from '../../kernel/clock.ts';
+import { userOf } from '../../kernel/connection.ts';
+import { featureOf } from '../../kernel/feature.ts';
+import { holdRole, type Leases } from '../../kernel/leases.ts';
+import type { Logger } from '../../kernel/logger.ts';
+import { presenceContract } from './contract.ts';
+import { createPresence, type PresenceNeeds } from './service.ts';
+
+const SWEEP_MS = 500;
+
+interface Needs extends PresenceNeeds {
+  readonly clock: Clock;
+  readonly leases: Leases;
+  readonly logger: Logger;
+}
+
+export const presenceFeature = featureOf(presenceContract)((needs: Needs) => {
+  const presence = createPresence(needs);
+  const listOf = async <T>(users: Promise<readonly T[]>) => {
+    const list = [...(await users)];
+    return { users: list, count: list.length };
+  };
+
+  return {
+    requests: {
+      async update_status(connection, status) {
+        const user = userOf(connection);
+        await presence.setStatus(user, status);
+        return { status };
+      },
+    },
+    routes: {
+      'GET /users/online': () => listOf(presence.online()),
+      'GET /users/available': ({ identity }) => listOf(presence.available(identity!)),
+      'GET /users/stats': () => presence.stats(),
+    },
+    async connected(connection) {
+      if (connection.identity.kind === 'user') await presence.arrive(connection, connection.identity);
+    },
+    async identified(connection, before) {
+      const { identity } = connection;
+      if (identity.kind !== 'user') return;
+      if (before.kind === 'user' && before.id !== identity.id) await presence.depart(connection, before);
+      await presence.arrive(connection, identity);
+    },
+    async disconnected(connection) {
+      if (connection.identity.kind === 'user') await presence.depart(connection, connection.identity);
+    },
+    start(lifecycle) {
+      lifecycle.onStop(
+        'presence sweeper',
+        holdRole(needs, 'presence-sweeper', SWEEP_MS, () => presence.announceDepartures()),
+      );
+    },
+  };
+});

@@ -1,0 +1,190 @@
+import compression from 'compression';
+import cors from 'cors';
+import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
+import helmet from 'helmet';
+import { bearerOf, type Authenticator } from './auth.ts';
+import type { UserIdentity } from './connection.ts';
+import type { Bucket, RouteSpec } from './contract.ts';
+import { AppError, asAppError, errorTable, failureOf } from './errors.ts';
+import { Reply, type Bound, type RouteHandler } from './feature.ts';
+import { httpLimits } from './http-limits.ts';
+import type { Limit, Limiter } from './limiter.ts';
+import type { Logger } from './logger.ts';
+import { originAllowed } from './origin.ts';
+import { parse } from './parse.ts';
+
+export interface HttpOptions {
+  readonly origins: readonly string[];
+  readonly corsCredentials: boolean;
+  readonly trustProxy: string | boolean | number;
+  /** Folder of the built page; undefined serves none. */
+  readonly pageDir: string | undefined;
+  readonly limits: Record<Bucket, Limit>;
+  /** The port without sticky dispatch, where connections may be kept alive. */
+  readonly plainPort: () => number | undefined;
+}
+
+export interface HttpDeps {
+  readonly auth: Authenticator;
+  readonly limiter: Limiter;
+  readonly logger: Logger;
+}
+
+const BODY_LIMIT = '100kb';
+const D_PREFIX = '/api/v1';
+
+/** What a route learns about its caller before it is limited and checked. */
+export interface Caller {
+  identity: UserIdentity | null;
+  /** Why the token was refused, or could not be checked; said only by routes that need one. */
+  refusal: AppError | null;
+}
+
+export const securityHeaders = helmet({
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: {
+      defaultSrc: ["'self'"],
+      baseUri: ["'none'"],
+      objectSrc: ["'none'"],
+      formAction: ["'self'"],
+      frameAncestors: ["'none'"],
+      imgSrc: ["'self'", 'data:', 'blob:'],
+      mediaSrc: ["'self'", 'blob:'],
+    },
+  },
+});
+
+/** The one road for every route: identity → rate limit → access → parse → handler → envelope. */
+export function createHttpApp(features: readonly Bound[], deps: HttpDeps, options: HttpOptions): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.set('trust proxy', options.trustProxy);
+  const limitFor = httpLimits(deps, options.limits);
+
+  app.use(securityHeaders);
+  app.use((request, response, next) => {
+    // The sticky dispatcher closes every connection, its own need; on the plain port Nginx keeps them.
+    if (request.socket.localPort === options.plainPort()) response.removeHeader('Connection');
+    next();
+  });
+  app.use(compression());
+  app.use(
+    cors((request, callback) =>
+      callback(null, {
+        origin: originAllowed(request as Request, options.origins),
+        credentials: options.corsCredentials,
+        exposedHeaders: ['RateLimit', 'RateLimit-Policy', 'Retry-After'],
+      }),
+    ),
+  );
+
+  const json = express.json({ limit: BODY_LIMIT });
+  for (const { contract, behaviour } of features) {
+    for (const [key, spec] of Object.entries(contract.routes)) {
+      const [method, path] = key.split(' ') as [string, string];
+      const handle = behaviour.routes[key as keyof typeof behaviour.routes] as
+        RouteHandler<RouteSpec> | undefined;
+      if (!handle) throw new Error(`${contract.name} has no handler for ${key}`);
+      for (const prefix of spec.prefixes) {
+        app[method.toLowerCase() as 'get'](
+          prefix + path,
+          json,
+          identify(deps.auth),
+          limitFor(spec.bucket),
+          answering(spec, handle, prefix, deps.auth),
+        );
+      }
+    }
+  }
+
+  if (options.pageDir !== undefined) {
+    app.use(
+      '/assets',
+      express.static(`${options.pageDir}/assets`, { immutable: true, maxAge: '1y', index: false }),
+    );
+    app.use(express.static(options.pageDir));
+  }
+  app.use(() => {
+    throw new AppError('NOT_FOUND', 'There is nothing here.');
+  });
+  app.use(onError(deps.logger));
+  return app;
+}
+
+/** Reads the token without insisting on it: the rate limit needs to know the user, and some routes serve both. */
+function identify(auth: Authenticator) {
+  return async (request: Request, response: Response, next: () => void) => {
+    const caller: Caller = { identity: null, refusal: null };
+    const token = bearerOf(request.headers.authorization);
+    if (token !== undefined) {
+      try {
+        caller.identity = await auth.verify(token);
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error;
+        caller.refusal = error;
+      }
+    }
+    response.locals['caller'] = caller;
+    next();
+  };
+}
+
+async function checkAccess(
+  spec: RouteSpec,
+  request: Request,
+  caller: Caller,
+  auth: Authenticator,
+): Promise<void> {
+  if (spec.access === 'admin') {
+    if (await auth.isAdmin({ apiKey: request.get('x-api-key'), identity: caller.identity })) return;
+    if (caller.identity) throw new AppError('FORBIDDEN', 'That is for administrators.');
+  }
+  if (spec.access === 'anyone' || caller.identity) return;
+  throw caller.refusal ?? new AppError('UNAUTHENTICATED', 'A token is required.');
+}
+
+function answering(spec: RouteSpec, handle: RouteHandler<RouteSpec>, prefix: string, auth: Authenticator) {
+  const inD = prefix === D_PREFIX;
+  return async (request: Request, response: Response) => {
+    const caller = response.locals['caller'] as Caller;
+    await checkAccess(spec, request, caller, auth);
+    const result = await handle({
+      body: parse(spec.body, request.body ?? {}),
+      query: parse(spec.query, request.query),
+      params: parse(spec.params, request.params),
+      identity: caller.identity,
+      ip: request.ip ?? '',
+      userAgent: (request.get('user-agent') ?? '').slice(0, 512),
+      renderId: inD ? Number : String,
+    });
+    const { status, data } =
+      result instanceof Reply ? (result as Reply<unknown>) : { status: spec.status, data: result ?? {} };
+    response.set('Cache-Control', 'no-store').status(status);
+    if (spec.bare) response.json(data);
+    else if (inD) response.json({ success: true, data });
+    else response.json({ success: true, message: spec.message, data });
+  };
+}
+
+/** Express' own errors carry a status: a body that is no JSON, one that is too long, a URL that cannot be decoded. */
+function fromExpress(error: unknown): AppError {
+  const { status } = (error ?? {}) as { status?: number };
+  if (error instanceof AppError || status === undefined) return asAppError(error);
+  if (status === 413) return new AppError('TOO_LARGE', `The body is larger than ${BODY_LIMIT}.`);
+  if (status === 415)
+    return new AppError('UNSUPPORTED_MEDIA', 'This content type or encoding is not supported.');
+  return status < 500 ? new AppError('BAD_INPUT', 'The request could not be read.') : asAppError(error);
+}
+
+function onError(logger: Logger): ErrorRequestHandler {
+  // Express knows an error handler by its four parameters.
+  return (error: unknown, request, response, next) => {
+    const known = fromExpress(error);
+    if (known.code === 'INTERNAL') {
+      logger.error('error', `${request.method} ${request.path} failed`, { error });
+    }
+    if (response.headersSent) return next(error);
+    response.status(errorTable[known.code].status).json(failureOf(known));
+  };
+}

@@ -1,0 +1,166 @@
+import cluster, { type Worker } from 'node:cluster';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { setupPrimary as setupAdapter } from '@socket.io/cluster-adapter';
+import type { Config } from '../config/config.ts';
+import { serveAdmin } from './admin/commands.ts';
+import { describeBackends, hostPorts } from './backends.ts';
+import { banner } from './cluster/banner.ts';
+import { BIRTH_VARIABLE, wireToWorker, type Birth } from './cluster/messages.ts';
+import { onStopSignals } from './cluster/signals.ts';
+import { closeWithWorker, createStickyServer, takeNewcomers } from './cluster/sticky.ts';
+import { createSupervisor } from './cluster/supervisor.ts';
+import { runCalls, serve } from './kernel/bridge.ts';
+import { startReporting } from './kernel/census.ts';
+import { systemClock as clock } from './kernel/clock.ts';
+import { createIds, ID_SLOTS } from './kernel/ids.ts';
+import { createLifecycle } from './kernel/lifecycle.ts';
+import { createLogger } from './kernel/winston.ts';
+
+/** Kept from the drain's deadline for what stops after the workers. */
+const LAST_WORDS_MS = 500;
+const STATS_MS = 60_000;
+
+/** Forks and minds the workers, dispatches connections to them, hosts the state they share. Returns when all are ready. */
+export async function runPrimary(config: Config, { bootstrapped }: { bootstrapped: boolean }): Promise<void> {
+  const startedAt = clock.now();
+  const incarnation = randomBytes(4).toString('hex');
+  const logger = createLogger({
+    level: config.logLevel,
+    directory: config.logDir,
+    production: config.env === 'production',
+    process: config.nodeId,
+  });
+  const lifecycle = createLifecycle(logger);
+  for (const warning of config.warnings) logger.warn('error', warning);
+
+  async function giveUp(reason: string): Promise<never> {
+    logger.error('error', reason);
+    await lifecycle.stop(LAST_WORDS_MS);
+    await logger.close();
+    process.exit(1);
+  }
+
+  const host = await hostPorts(config, clock, logger, () => {
+    void giveUp('The storage ended: without it nothing can be acknowledged.');
+  }).catch((error: Error) => giveUp(error.message));
+  lifecycle.onStop('storage', () => host.close());
+  const run = runCalls(host.ports, (error, [, port, method]) =>
+    logger.error('error', `${port}.${method} failed`, { error }),
+  );
+
+  const owner = `${config.nodeId}.0.${incarnation}`;
+  const stopAdmin = await serveAdmin({
+    dataDir: config.dataDir,
+    ...host.stores,
+    ids: createIds(clock, await host.state.leases.slot('ids', owner, ID_SLOTS)),
+    clock,
+    onRevoked(userId, sessionIds) {
+      const worker = Object.values(cluster.workers ?? {}).find((each) => each?.isConnected());
+      if (worker) wireToWorker(worker).tell({ control: 'revoked', userId, sessionIds });
+    },
+    onUnexpected: (error) => logger.error('error', 'an admin command failed', { error }),
+  }).catch((error: Error) =>
+    logger.warn('error', `npm run admin does not reach this server: ${error.message}`),
+  );
+  lifecycle.onStop('admin socket', () => stopAdmin?.());
+
+  let httpPort = config.httpPort;
+  let births = 0;
+  function fork(): Worker {
+    const name = `${config.nodeId}.${++births}`;
+    const birth: Birth = { owner: `${name}.${incarnation}`, name, startedAt };
+    const worker = cluster.fork({ [BIRTH_VARIABLE]: JSON.stringify(birth) });
+    closeWithWorker(worker);
+    takeNewcomers(worker, false);
+    const wire = wireToWorker(worker);
+    serve(wire, run);
+    wire.onTold((message) => {
+      if (message.control === 'failed') return void giveUp(message.reason);
+      httpPort = message.httpPort;
+      takeNewcomers(worker, true);
+      supervisor.ready(worker);
+    });
+    wire.onClose(() => {
+      host.dropOwner(birth.owner).catch((error: unknown) => {
+        logger.error('error', `what worker ${name} held could not be given back`, { error });
+      });
+    });
+    return worker;
+  }
+
+  const supervisor = createSupervisor({
+    workers: config.workers,
+    fork,
+    drain(worker, deadlineMs) {
+      takeNewcomers(worker, false);
+      wireToWorker(worker).tell({ control: 'drain', deadlineMs });
+    },
+    clock,
+    logger,
+    onHopeless: () => void giveUp('The workers do not start; the reason is above.'),
+  });
+
+  let stopping = false;
+  async function stop() {
+    stopping = true;
+    logger.info('connection', 'draining: readiness is red, clients are sent away', {});
+    const deadlineMs = Math.max(config.drainTimeoutMs - LAST_WORDS_MS, 0);
+    await supervisor.stop(deadlineMs);
+    await lifecycle.stop(LAST_WORDS_MS);
+    logger.info('success', 'stopped', {});
+    await logger.close();
+    process.exit(0);
+  }
+  onStopSignals({ stop: () => void stop(), exitNow: () => process.exit(1), withChannel: bootstrapped });
+  process.on('SIGUSR2', () => {
+    logger.info('connection', 'rolling: every worker is replaced, one after the other', {});
+    void supervisor.roll(config.drainTimeoutMs).then(() => logger.info('success', 'rolled', {}));
+  });
+
+  cluster.setupPrimary({
+    exec: fileURLToPath(new URL('./main.ts', import.meta.url)),
+    serialization: 'advanced',
+  });
+  setupAdapter();
+  const server = createStickyServer();
+  supervisor.start();
+  await supervisor.allReady;
+  if (stopping) return;
+
+  server.listen(config.port, config.host);
+  await once(server, 'listening').catch((error: Error) => giveUp(`PORT ${config.port}: ${error.message}`));
+  lifecycle.onStop('public port', () => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const reporting = startReporting({
+    census: host.state.census,
+    clock,
+    owner,
+    nodeId: config.nodeId,
+    role: 'primary',
+    counts: () => ({ connections: 0, discord: 0, guests: 0, rooms: 0 }),
+  });
+  lifecycle.onStop('reporting', () => reporting.stop());
+  lifecycle.onStop(
+    'stats line',
+    clock.every(STATS_MS, () => void logStats()),
+  );
+
+  async function logStats() {
+    const reports = await host.state.census.reports();
+    const workers = reports.filter(({ role }) => role === 'worker');
+    logger.info('stats', 'one minute', {
+      workers: workers.length,
+      connections: workers.reduce((total, { connections }) => total + connections, 0),
+      heapUsedBytes: reports.reduce((total, { heapUsedBytes }) => total + heapUsedBytes, 0),
+    });
+  }
+
+  const { port } = server.address() as AddressInfo;
+  console.log(banner({ config, port, httpPort, backends: describeBackends(config) }));
+  process.send?.('ready');
+}

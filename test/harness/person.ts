@@ -1,0 +1,55 @@
+import type { ManagerOptions, SocketOptions } from 'socket.io-client';
+import type { RouteData } from '../../src/contract.ts';
+import { TestClient } from './client.ts';
+import { http } from './http.ts';
+
+export interface PersonOptions {
+  /** Signs in as this account instead of making a guest. */
+  readonly token?: string;
+  readonly socket?: Partial<ManagerOptions & SocketOptions>;
+}
+
+/** Somebody with an account and a live socket. */
+export interface Person extends TestClient {
+  readonly id: string;
+  readonly username: string;
+  readonly token: string;
+  /** Which worker serves the socket: `n1.2`. */
+  workerId: string;
+  /** Reconnects until another worker serves the socket. */
+  moveAway(): Promise<void>;
+}
+
+const MOST_MOVES = 50;
+
+export async function personOf(url: string, options: PersonOptions): Promise<Person> {
+  const token = options.token ?? (await guestToken(url));
+  const client = new TestClient(url, { auth: { token }, ...options.socket });
+  await client.connected();
+  const greeting = await client.next('connected');
+  await client.next('connection:established');
+  const person = Object.assign(client, {
+    id: greeting.user!.id,
+    username: greeting.user!.username,
+    token,
+    workerId: greeting.workerId,
+    async moveAway() {
+      const before = person.workerId;
+      for (let move = 0; move < MOST_MOVES; move++) {
+        person.socket.disconnect().connect();
+        await person.connected();
+        person.workerId = (await person.next('connected')).workerId;
+        await person.next('connection:established');
+        if (person.workerId !== before) return;
+      }
+      throw new Error(`${MOST_MOVES} connections in a row came to worker ${before}`);
+    },
+  });
+  return person;
+}
+
+async function guestToken(url: string): Promise<string> {
+  const { status, body } = await http(url, 'POST', '/api/auth/guest', { body: {} });
+  if (status !== 201) throw new Error(`no guest account: ${status} ${JSON.stringify(body)}`);
+  return (body as { data: RouteData<'POST /auth/guest'> }).data.token;
+}
