@@ -9,6 +9,7 @@ import { features } from './features/index.ts';
 import { createPairRelay } from './features/matching/relay.ts';
 import type { ModerationFacts } from './features/moderation/contract.ts';
 import { createAudience } from './kernel/audience.ts';
+import { startBacklogSweep } from './kernel/backlog.ts';
 import { startReporting } from './kernel/census.ts';
 import type { Clock } from './kernel/clock.ts';
 import { createConnections } from './kernel/connections.ts';
@@ -102,6 +103,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     }),
   });
   lifecycle.onStop('reporting', () => reporting.stop());
+  lifecycle.onStop('backlog sweep', startBacklogSweep(io, clock, logger));
 
   const deps = {
     ...ports,

@@ -35,8 +35,11 @@ export interface Connection {
   emit(event: string, body: unknown): void;
   /** False once the socket is gone; what was joined or claimed after that must be given back. */
   readonly alive: boolean;
-  /** Closes the transport without a server-side disconnect, so that a client reconnects by itself. */
-  drop(): void;
+  /**
+   * Closes the transport without a server-side disconnect, so that a client reconnects by itself. What was sent goes out
+   * first, unless it is to be discarded: a client that does not answer would never take it.
+   */
+  drop(unsent?: 'discard'): void;
   /** Server-side disconnect: a client does not come back by itself. */
   end(): void;
   /** True when the transport answered a ping within `timeoutMs`. */

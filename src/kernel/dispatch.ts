@@ -71,6 +71,7 @@ export function dispatch(
   namespace.on('connection', (socket: Socket) => {
     const connection = connectionOf(socket, deps.addressOf(socket));
     live.add(connection);
+    deps.logger.debug('connection', 'connected', { connectionId: socket.id, userId: connection.identity.id });
     const told = new Map<Bucket, number>();
     let pending = 0;
     let isSetUp = false;
@@ -175,7 +176,10 @@ export function dispatch(
     });
     // A client may emit an event named "error"; without a listener Node would throw.
     socket.on('error', () => {});
-    socket.on('disconnect', () => inOrder(disconnected));
+    socket.on('disconnect', (reason) => {
+      deps.logger.debug('connection', 'disconnected', { connectionId: socket.id, reason });
+      inOrder(disconnected);
+    });
   });
 }
 

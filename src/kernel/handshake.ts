@@ -47,8 +47,10 @@ export function admit({ auth, allowGuests, ids, logger }: AdmitDeps) {
         next();
       },
       (error: unknown) => {
-        if (!(error instanceof AppError)) logger.error('error', 'a handshake failed', { error });
-        next(refusal(asAppError(error)));
+        const known = asAppError(error);
+        if (known.code === 'INTERNAL') logger.error('error', 'a handshake failed', { error });
+        else logger.debug('auth', 'a handshake was refused', { code: known.code });
+        next(refusal(known));
       },
     );
   };

@@ -24,7 +24,7 @@ export function connectionOf(socket: Socket, ip: string): Connection {
     get alive() {
       return socket.connected;
     },
-    drop: () => socket.conn.close(),
+    drop: (unsent) => socket.conn.close(unsent === 'discard'),
     end: () => void socket.disconnect(true),
     probe: (timeoutMs) =>
       new Promise((resolve) => {

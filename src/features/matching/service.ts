@@ -89,7 +89,7 @@ export function createMatching(needs: MatchingNeeds) {
     if (!connection) return undefined;
     if (await connection.probe(PROBE_MS)) return true;
     deliver(await pool.depart(connectionId));
-    connection.drop();
+    connection.drop('discard');
     return false;
   });
 

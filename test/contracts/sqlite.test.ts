@@ -1,0 +1,278 @@
+/** What the embedded storage promises beyond its stores: one commit for many calls, durability, one owner of a directory. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
+import { MessageChannel } from 'node:worker_threads';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { groupCommit } from '../../src/drivers/group-commit.ts';
+import { lockDataDir, openWriter, type Migration, type Sqlite } from '../../src/drivers/sqlite.ts';
+import { AppError } from '../../src/kernel/errors.ts';
+import { remotePorts, serve } from '../../src/kernel/bridge.ts';
+import {
+  migrations,
+  remoteStores,
+  startStorageThread,
+  wireOf,
+  workerStores,
+} from '../../src/sqlite-stores.ts';
+import { account } from './account-record.ts';
+import { temporaryDir } from './storage-backends.ts';
+
+let dir: ReturnType<typeof temporaryDir>;
+beforeEach(() => {
+  dir = temporaryDir();
+});
+afterEach(() => dir.remove());
+
+const isUnexpected = (error: unknown) => {
+  throw error;
+};
+
+describe('group commit', () => {
+  const schema: Migration = {
+    name: 'notes',
+    sql: `CREATE TABLE notes (text TEXT PRIMARY KEY);
+          CREATE TABLE answers (note TEXT REFERENCES notes DEFERRABLE INITIALLY DEFERRED)`,
+  };
+
+  interface Notes {
+    write(text: string): Promise<void>;
+    writeThenFail(text: string): Promise<void>;
+    /** Only the commit notices that there is no such note. */
+    answer(text: string): Promise<void>;
+    /** As SQLite does when the disk is full. */
+    endTransaction(): Promise<void>;
+  }
+
+  let db: Sqlite;
+  let notes: Notes;
+  let commits: number[];
+  let unexpected: string[];
+  let close: () => void;
+  const written = () =>
+    db.all<{ text: string }>('SELECT text FROM notes ORDER BY rowid').map(({ text }) => text);
+
+  beforeEach(() => {
+    db = openWriter(dir.path, [schema]);
+    commits = [];
+    unexpected = [];
+    const write = (text: string) => void db.run('INSERT INTO notes VALUES (?)', text);
+    const { run } = groupCommit(
+      db,
+      {
+        notes: {
+          write,
+          writeThenFail(text: string) {
+            write(text);
+            throw new AppError('CONFLICT', 'No.', { text: 'no' });
+          },
+          answer: (text: string) => void db.run('INSERT INTO answers VALUES (?)', text),
+          endTransaction: () =>
+            void db.run('INSERT OR ROLLBACK INTO notes VALUES (?), (?)', 'twice', 'twice'),
+        },
+      },
+      { onUnexpected: (_, what) => unexpected.push(what), onCommit: (calls) => commits.push(calls) },
+    );
+    const { port1, port2 } = new MessageChannel();
+    serve(
+      wireOf(port1, () => {}),
+      run,
+    );
+    notes = remotePorts(wireOf(port2, () => {}))<Notes>('notes');
+    close = () => {
+      port1.close();
+      db.close();
+    };
+  });
+  afterEach(() => close());
+
+  it('writes what comes together with one commit', async () => {
+    await Promise.all(Array.from({ length: 100 }, (_, i) => notes.write(`note ${i}`)));
+    expect(commits).toEqual([100]);
+    expect(written()).toHaveLength(100);
+    expect(written()[7]).toBe('note 7');
+
+    await notes.write('one');
+    await notes.write('two');
+    expect(commits).toEqual([100, 1, 1]);
+  });
+
+  it('undoes a call that fails in the middle, and only that', async () => {
+    const results = await Promise.allSettled([
+      notes.write('before'),
+      notes.writeThenFail('never'),
+      notes.write('before'),
+      notes.write('after'),
+    ]);
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected', 'fulfilled']);
+    expect(results[1]).toMatchObject({
+      reason: { code: 'CONFLICT', message: 'No.', fields: { text: 'no' } },
+    });
+    expect(results[2]).toMatchObject({ reason: { code: 'INTERNAL' } });
+    expect(unexpected).toEqual(['notes.write']);
+    expect(written()).toEqual(['before', 'after']);
+    expect(commits).toEqual([4]);
+  });
+
+  it.each(['answer', 'endTransaction'] as const)(
+    'fails all when the commit fails (%s), and goes on',
+    async (method) => {
+      const results = await Promise.allSettled([notes.write('a'), notes[method]('nobody'), notes.write('b')]);
+      for (const result of results) expect(result).toMatchObject({ reason: { code: 'UNAVAILABLE' } });
+      expect(unexpected).toEqual(['a commit of 3 calls']);
+      expect(written()).toEqual([]);
+      expect(commits).toEqual([]);
+
+      await notes.write('again');
+      expect(written()).toEqual(['again']);
+    },
+  );
+
+  it('answers only what is on disk', async () => {
+    // Another connection sees nothing but commits.
+    const reader = openWriter(dir.path, [schema]);
+    await notes.write('done');
+    expect(reader.all('SELECT text FROM notes')).toEqual([{ text: 'done' }]);
+    reader.close();
+  });
+});
+
+describe('storage thread', () => {
+  const writer = join(import.meta.dirname, 'writes-until-killed.ts');
+  const start = (lockWaitMs = 0) =>
+    startStorageThread({ dataDir: dir.path, lockWaitMs, onUnexpected: isUnexpected });
+
+  it('lets one worker read what another wrote', async () => {
+    const thread = await start();
+    const workers = [1, 2].map(() => workerStores(dir.path, remoteStores(thread.wire)));
+    const [one, two] = workers.map(({ stores }) => stores.accounts);
+    for (let i = 0; i < 50; i++) {
+      const ann = account();
+      await one!.create(ann);
+      expect(await two!.byId(ann.id)).toEqual(ann);
+    }
+    for (const worker of workers) worker.close();
+    await thread.close();
+  });
+
+  it('writes what waits when it is closed, and fails what comes later', async () => {
+    const thread = await start();
+    const { accounts } = remoteStores(thread.wire);
+    const ann = account();
+    const creating = accounts.create(ann);
+    await thread.close();
+    await creating;
+    await expect(accounts.count()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+
+    const again = await start();
+    expect(await remoteStores(again.wire).accounts.byId(ann.id)).toEqual(ann);
+    await again.close();
+  });
+
+  it('says so when it ends by itself, and fails what was asked of it', async () => {
+    const told: string[] = [];
+    const thread = await startStorageThread({
+      dataDir: dir.path,
+      onUnexpected: (_, what) => told.push(what),
+    });
+    const { accounts } = remoteStores(thread.wire);
+    // Nobody called close().
+    thread.wire.send({ storage: 'close' });
+    await expect(accounts.count()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(told).toEqual(['the storage thread']);
+  });
+
+  it('keeps everything readable by its owner only', async () => {
+    const inside = join(dir.path, 'made', 'here');
+    const thread = await startStorageThread({ dataDir: inside, onUnexpected: isUnexpected });
+    await remoteStores(thread.wire).accounts.create(account());
+    expect(statSync(inside).mode & 0o777).toBe(0o700);
+    for (const file of ['chat.db', 'chat.db-wal', 'lock.db', 'lock-holder']) {
+      expect([file, statSync(join(inside, file)).mode & 0o777]).toEqual([file, 0o600]);
+    }
+    await thread.close();
+  });
+
+  it('has the directory for itself, and says who has it', async () => {
+    const thread = await start();
+    const refusal = new RegExp(`${dir.path} is in use by process ${process.pid} on .+DATA_DIR`);
+    await expect(start()).rejects.toThrow(refusal);
+
+    // Another process too, also after this one has looked at the locked files again.
+    const other = spawn(process.execPath, [writer, dir.path], { stdio: ['ignore', 'ignore', 'pipe'] });
+    expect(await text(other.stderr)).toMatch(refusal);
+    await thread.close();
+    await (await start()).close();
+  });
+
+  it('waits for a holder that is just leaving', async () => {
+    const lock = lockDataDir(dir.path, 0);
+    setTimeout(() => lock.release(), 200);
+    await (await start(5_000)).close();
+  });
+
+  it('refuses a database of a newer version', async () => {
+    openWriter(dir.path, [...migrations, { name: 'of tomorrow', sql: 'CREATE TABLE tomorrow (x)' }]).close();
+    await expect(start()).rejects.toThrow(/written by a newer version/);
+    expect(() => openWriter(dir.path, migrations)).toThrow(/newer/);
+  });
+
+  it('waits for the disk at each commit', () => {
+    const db = openWriter(dir.path, migrations);
+    expect(db.get('PRAGMA synchronous')).toEqual({ synchronous: 2 });
+    expect(db.get('PRAGMA journal_mode')).toEqual({ journal_mode: 'wal' });
+    db.close();
+  });
+
+  it('brings an older database up to date, each step once and whole', () => {
+    const first: Migration = { name: 'first', sql: 'CREATE TABLE a (x); INSERT INTO a VALUES (1)' };
+    const second: Migration = { name: 'second', sql: 'INSERT INTO a VALUES (2)' };
+    const broken: Migration = {
+      name: 'broken',
+      sql: 'INSERT INTO a VALUES (3); INSERT INTO nowhere VALUES (1)',
+    };
+    openWriter(dir.path, [first]).close();
+    openWriter(dir.path, [first, second]).close();
+    expect(() => openWriter(dir.path, [first, second, broken])).toThrow(/"broken" failed/);
+    const db = openWriter(dir.path, [first, second]);
+    expect(db.all('SELECT x FROM a')).toEqual([{ x: 1 }, { x: 2 }]);
+    db.close();
+  });
+
+  it('never changes the order of steps that databases out there have taken', () => {
+    expect(migrations.map(({ name }) => name).slice(0, 4)).toEqual([
+      'accounts',
+      'sessions',
+      'blocks',
+      'reports',
+    ]);
+  });
+
+  it('loses nothing that was acknowledged when the process is killed, and lets the next one in at once', async () => {
+    const inside = join(dir.path, 'killed');
+    mkdirSync(inside);
+    const child = spawn(process.execPath, [writer, inside], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const acknowledged: string[] = [];
+    for await (const id of createInterface(child.stdout)) {
+      acknowledged.push(id);
+      if (acknowledged.length !== 500) continue;
+      const second = startStorageThread({ dataDir: inside, lockWaitMs: 0, onUnexpected: isUnexpected });
+      await expect(second).rejects.toThrow(`in use by process ${child.pid} `);
+      child.kill('SIGKILL');
+    }
+    if (child.signalCode === null) await once(child, 'exit');
+    expect(child.signalCode).toBe('SIGKILL');
+    expect(existsSync(join(inside, 'chat.db-wal'))).toBe(true);
+    expect(readFileSync(join(inside, 'lock-holder'), 'utf8')).toContain(`process ${child.pid} `);
+
+    const thread = await startStorageThread({ dataDir: inside, lockWaitMs: 0, onUnexpected: isUnexpected });
+    const { accounts } = remoteStores(thread.wire);
+    const found = await accounts.byIds(acknowledged);
+    expect(found).toHaveLength(acknowledged.length);
+    expect(acknowledged.length).toBeGreaterThanOrEqual(500);
+    await thread.close();
+  });
+});

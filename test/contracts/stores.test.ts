@@ -1,0 +1,12 @@
+import { accountStoreContract } from './account-store.ts';
+import { blockStoreContract } from './block-store.ts';
+import { reportStoreContract } from './report-store.ts';
+import { sessionStoreContract } from './session-store.ts';
+import { storageBackends } from './storage-backends.ts';
+
+for (const backend of storageBackends) {
+  accountStoreContract(backend);
+  sessionStoreContract(backend);
+  blockStoreContract(backend);
+  reportStoreContract(backend);
+}
