@@ -10,7 +10,7 @@ import { describeBackends, hostPorts } from './backends.ts';
 import { banner } from './cluster/banner.ts';
 import { BIRTH_VARIABLE, wireToWorker, type Birth } from './cluster/messages.ts';
 import { onStopSignals } from './cluster/signals.ts';
-import { closeWithWorker, createStickyServer, takeNewcomers } from './cluster/sticky.ts';
+import { createStickyDispatch } from './cluster/sticky.ts';
 import { createSupervisor } from './cluster/supervisor.ts';
 import { runCalls, serve } from './kernel/bridge.ts';
 import { startReporting } from './kernel/census.ts';
@@ -67,20 +67,21 @@ export async function runPrimary(config: Config, { bootstrapped }: { bootstrappe
   );
   lifecycle.onStop('admin socket', () => stopAdmin?.());
 
+  const sticky = createStickyDispatch();
   let httpPort = config.httpPort;
   let births = 0;
   function fork(): Worker {
     const name = `${config.nodeId}.${++births}`;
     const birth: Birth = { owner: `${name}.${incarnation}`, name, startedAt };
     const worker = cluster.fork({ [BIRTH_VARIABLE]: JSON.stringify(birth) });
-    closeWithWorker(worker);
-    takeNewcomers(worker, false);
+    sticky.adopt(worker);
+    sticky.takeNewcomers(worker, false);
     const wire = wireToWorker(worker);
     serve(wire, run);
     wire.onTold((message) => {
       if (message.control === 'failed') return void giveUp(message.reason);
       httpPort = message.httpPort;
-      takeNewcomers(worker, true);
+      sticky.takeNewcomers(worker, true);
       supervisor.ready(worker);
     });
     wire.onClose(() => {
@@ -95,7 +96,7 @@ export async function runPrimary(config: Config, { bootstrapped }: { bootstrappe
     workers: config.workers,
     fork,
     drain(worker, deadlineMs) {
-      takeNewcomers(worker, false);
+      sticky.takeNewcomers(worker, false);
       wireToWorker(worker).tell({ control: 'drain', deadlineMs });
     },
     clock,
@@ -125,17 +126,14 @@ export async function runPrimary(config: Config, { bootstrapped }: { bootstrappe
     serialization: 'advanced',
   });
   setupAdapter();
-  const server = createStickyServer();
   supervisor.start();
   await supervisor.allReady;
   if (stopping) return;
 
+  const { server } = sticky;
   server.listen(config.port, config.host);
   await once(server, 'listening').catch((error: Error) => giveUp(`PORT ${config.port}: ${error.message}`));
-  lifecycle.onStop('public port', () => {
-    server.close();
-    server.closeAllConnections();
-  });
+  lifecycle.onStop('public port', () => sticky.close());
   const reporting = startReporting({
     census: host.state.census,
     clock,

@@ -1,6 +1,6 @@
 import type { Worker } from 'node:cluster';
-import { createServer, type Server } from 'node:http';
-import type { Socket } from 'node:net';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer, type Server, type Socket } from 'node:net';
 import * as sticky from '@socket.io/sticky';
 
 /** A connection to the primary that has not said anything for so long is closed. */
@@ -18,25 +18,78 @@ interface Handle {
 }
 const handleOf = (socket: Socket) => (socket as { _handle?: Handle | null })._handle ?? undefined;
 
-/** The connection whose first chunk the dispatcher is looking at: it chooses a worker and sends before it returns. */
-let arriving: Socket | undefined;
+export interface StickyDispatch {
+  /** To be listened with on the public port. */
+  readonly server: Server;
+  /** To be called for each worker that is forked. */
+  adopt(worker: Worker): void;
+  /** A booting or draining worker takes none; least-connection would prefer just those, the emptiest. */
+  takeNewcomers(worker: Worker, takes: boolean): void;
+  /** Closes the port and what is still open in this process. */
+  close(): void;
+}
 
-/** Hands each connection on the public port to the worker that has its Engine.IO session, new ones to the least busy. */
-export function createStickyServer(): Server {
-  const server = createServer();
-  server.setTimeout(IDLE_MS);
+/**
+ * `@socket.io/sticky`, which hands each connection to the worker that has its Engine.IO session and new ones to the least
+ * busy, with three things mended around it (README, Architecture).
+ */
+export function createStickyDispatch(): StickyDispatch {
+  const dispatcher = createHttpServer();
+  dispatcher.setTimeout(IDLE_MS);
   // The types still have only the old name of setupPrimary.
-  sticky.setupMaster(server, { loadBalancingMethod: 'least-connection' });
-  // After the dispatcher, which takes all other listeners of a connection away.
-  server.on('connection', (socket: Socket) => {
+  sticky.setupMaster(dispatcher, { loadBalancingMethod: 'least-connection' });
+
+  /** Have booted: one that drains answers newcomers with 503, one that boots would lose them. */
+  const booted = new Set<Worker>();
+  /** Connections that came while there was no such worker. */
+  const held = new Set<Socket>();
+  /** Whose first chunk the dispatcher is looking at: it chooses a worker and sends before it returns. */
+  let arriving: Socket | undefined;
+
+  function pass(socket: Socket) {
+    dispatcher.emit('connection', socket);
     let isFirst = true;
+    // After the dispatcher, which has taken all other listeners of the connection away.
     socket.prependListener('data', (chunk: Buffer) => {
       arriving = isFirst ? socket : undefined;
       if (isFirst && isHandedOver(chunk)) handleOf(socket)?.readStop();
       isFirst = false;
     });
+    socket.resume();
+  }
+
+  const server = createServer({ pauseOnConnect: true }, (socket) => {
+    if (booted.size > 0) return pass(socket);
+    held.add(socket);
+    socket.on('error', () => socket.destroy());
+    socket.once('close', () => held.delete(socket));
+    socket.setTimeout(IDLE_MS, () => socket.destroy());
   });
-  return server;
+
+  return {
+    server,
+    adopt(worker) {
+      const close = entrust(worker, () => arriving);
+      worker.once('exit', () => {
+        booted.delete(worker);
+        close();
+      });
+    },
+    takeNewcomers(worker, takes) {
+      (worker as Counted).clientsCount = takes ? 0 : Infinity;
+      if (!takes) return;
+      booted.add(worker);
+      for (const socket of held) {
+        held.delete(socket);
+        pass(socket);
+      }
+    },
+    close() {
+      server.close();
+      dispatcher.closeAllConnections();
+      for (const socket of held) socket.destroy();
+    },
+  };
 }
 
 /**
@@ -51,11 +104,11 @@ function isHandedOver(firstChunk: Buffer): boolean {
 }
 
 /**
- * Closes what a worker leaves in this process when it dies: connections that it had not confirmed yet or that still waited to
- * be handed over (Node passes one handle at a time and forgets them all), and those whose bodies are relayed. Their clients
- * would wait for ever otherwise.
+ * Notes what the dispatcher entrusts to a worker. The returned function closes what the dead worker left in this process:
+ * connections that it had not confirmed yet or that still waited to be handed over (Node passes one handle at a time and
+ * forgets them all), and those whose bodies are relayed. Their clients would wait for ever otherwise.
  */
-export function closeWithWorker(worker: Worker): void {
+function entrust(worker: Worker, arriving: () => Socket | undefined): () => void {
   const relayed = new Set<Socket>();
   const waiting = new Map<Socket, Handle | undefined>();
   /** Written to the channel; confirmed at the latest when the next one is. */
@@ -63,7 +116,7 @@ export function closeWithWorker(worker: Worker): void {
 
   const send = worker.send.bind(worker) as (...args: unknown[]) => boolean;
   worker.send = (message: { type?: string }, ...rest: unknown[]) => {
-    const socket = arriving;
+    const socket = arriving();
     if (socket && message.type === 'sticky:http-chunk-start') {
       relayed.add(socket);
       socket.once('close', () => relayed.delete(socket));
@@ -80,17 +133,12 @@ export function closeWithWorker(worker: Worker): void {
     return send(message, ...rest);
   };
 
-  worker.once('exit', () => {
+  return () => {
     for (const socket of relayed) socket.destroy();
     for (const [socket, handle] of waiting) {
       socket.destroy();
       handle?.close();
     }
     unconfirmed?.close();
-  });
-}
-
-/** Least-connection prefers the emptiest worker, which a booting or draining one is: it must not get newcomers. */
-export function takeNewcomers(worker: Worker, takes: boolean): void {
-  (worker as Counted).clientsCount = takes ? 0 : Infinity;
+  };
 }

@@ -1,0 +1,75 @@
+import { useEffect, useLayoutEffect, useRef, useState, type KeyboardEvent } from 'react';
+import { SendIcon } from './icons.tsx';
+
+/** In UTF-16 units, as the server counts and as maxLength does. */
+const MAX_LENGTH = 4_000;
+const COUNT_FROM = 3_600;
+
+export function Composer({ onSend }: { onSend(text: string): void }) {
+  const [draft, setDraft] = useState('');
+  const field = useRef<HTMLTextAreaElement>(null);
+
+  useEffect(() => {
+    // On a touch screen the focus would open the keyboard over the partner's picture.
+    if (matchMedia('(hover: hover)').matches) field.current?.focus();
+  }, []);
+
+  // Grows with its text up to the height that the style sheet allows.
+  useLayoutEffect(() => {
+    const element = field.current;
+    if (!element) return;
+    element.style.height = 'auto';
+    element.style.height = `${element.scrollHeight}px`;
+  }, [draft]);
+
+  function send() {
+    const text = draft.trim();
+    if (!text) return;
+    onSend(text);
+    setDraft('');
+    field.current?.focus();
+  }
+
+  function onKeyDown(event: KeyboardEvent) {
+    // Enter also ends the choice of a character in an input method.
+    if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return;
+    event.preventDefault();
+    send();
+  }
+
+  return (
+    <form
+      className="composer"
+      onSubmit={(event) => {
+        event.preventDefault();
+        send();
+      }}
+    >
+      <textarea
+        ref={field}
+        className="composer__text"
+        rows={1}
+        value={draft}
+        maxLength={MAX_LENGTH}
+        placeholder="Write a message"
+        aria-label="Message"
+        enterKeyHint="send"
+        onChange={(event) => setDraft(event.target.value)}
+        onKeyDown={onKeyDown}
+      />
+      {draft.length >= COUNT_FROM && (
+        <span className="composer__count" role="status">
+          {MAX_LENGTH - draft.length} left
+        </span>
+      )}
+      <button
+        type="submit"
+        className="icon-button icon-button--send"
+        aria-label="Send"
+        disabled={!draft.trim()}
+      >
+        <SendIcon />
+      </button>
+    </form>
+  );
+}

@@ -1,0 +1,86 @@
+import type { ReactNode } from 'react';
+
+/** Line icons on a 24-unit grid. Decorative: the control that holds one has the name. */
+function Icon({ children }: { children: ReactNode }) {
+  return (
+    <svg className="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
+      {children}
+    </svg>
+  );
+}
+
+const slash = <path d="M4 4l16 16" />;
+const mic = (
+  <>
+    <rect x="9" y="3" width="6" height="11" rx="3" />
+    <path d="M5.5 11.5a6.5 6.5 0 0 0 13 0M12 18v3" />
+  </>
+);
+const camera = (
+  <>
+    <rect x="3" y="6.5" width="12" height="11" rx="2.5" />
+    <path d="M15 10.8l5.2-3v8.4l-5.2-3z" />
+  </>
+);
+
+export const MicIcon = () => <Icon>{mic}</Icon>;
+export const MicOffIcon = () => (
+  <Icon>
+    {mic}
+    {slash}
+  </Icon>
+);
+export const CameraIcon = () => <Icon>{camera}</Icon>;
+export const CameraOffIcon = () => (
+  <Icon>
+    {camera}
+    {slash}
+  </Icon>
+);
+export const TextIcon = () => (
+  <Icon>
+    <path d="M4.5 5.5h15a1.5 1.5 0 0 1 1.5 1.5v8.5a1.5 1.5 0 0 1-1.5 1.5H11l-4.5 3.5V17h-2A1.5 1.5 0 0 1 3 15.500V7a1.5 1.5 0 0 1 1.5-1.500zM7.5 9.700h9M7.5 13h5.5" />
+  </Icon>
+);
+export const HangUpIcon = () => (
+  <Icon>
+    <path d="M3 14.500c5-5.3 13-5.3 18 0l-2.2 2.3-3.6-1.600v-2.300a11 11 0 0 0-6.4 0v2.300l-3.6 1.600z" />
+  </Icon>
+);
+export const NextIcon = () => (
+  <Icon>
+    <path d="M5 12h13M13 6.500l5.5 5.5-5.5 5.5" />
+  </Icon>
+);
+export const StopIcon = () => (
+  <Icon>
+    <path d="M6 6l12 12M18 6L6 18" />
+  </Icon>
+);
+export const FlagIcon = () => (
+  <Icon>
+    <path d="M6 21V4.500M6 5c4-2.5 7.5 2 12 0v8.500c-4.5 2-8-2.5-12 0" />
+  </Icon>
+);
+export const BlockIcon = () => (
+  <Icon>
+    <circle cx="12" cy="12" r="8.5" />
+    <path d="M6 6l12 12" />
+  </Icon>
+);
+export const ClearIcon = () => (
+  <Icon>
+    <path d="M8.5 19.500L4 15a1.5 1.5 0 0 1 0-2.100L12.9 4a1.5 1.5 0 0 1 2.1 0l5 5a1.5 1.5 0 0 1 0 2.100l-8.4 8.400zM8.5 8.500l7 7M8.5 19.500H20" />
+  </Icon>
+);
+export const SendIcon = () => (
+  <Icon>
+    <path d="M12 19.500V5M6 10.500L12 4.500l6 6" />
+  </Icon>
+);
+export const PersonIcon = () => (
+  <Icon>
+    <circle cx="12" cy="8" r="3.8" />
+    <path d="M4.5 20c.8-4 3.8-6 7.5-6s6.7 2 7.5 6" />
+  </Icon>
+);
