@@ -9,7 +9,7 @@ export default defineConfig({
       {
         test: {
           name: 'fast',
-          include: ['test/*.test.ts', 'test/contracts/**/*.test.ts', 'test/features/**/*.test.ts'],
+          include: ['test/*.test.ts', 'test/{contracts,features,kernel}/**/*.test.ts'],
           testTimeout: 10_000,
           hookTimeout: 30_000,
           maxWorkers: Math.max(2, availableParallelism() - 1),

@@ -161,7 +161,7 @@ export async function createApp(options: AppOptions): Promise<App> {
 
   async function drain(deadlineMs: number): Promise<void> {
     const endsAt = clock.now() + deadlineMs;
-    await drainConnections(io, connections, deadlineMs / 2, clock);
+    await drainConnections(io, connections, (deadlineMs * 2) / 3, clock);
     http.close();
     http.closeIdleConnections();
     await lifecycle.stop(Math.max(endsAt - clock.now(), 0));

@@ -9,6 +9,9 @@ const LONGEST_DELAY_MS = 10_000;
 /** So many deaths in a row before any worker was ever ready mean that none will be. */
 const HOPELESS_STARTS = 3;
 
+/** A successor in a roll that is not ready by then never will be. */
+const START_MS = 30_000;
+
 /** How long to wait before the next fork after `shortLives` workers in a row died young. One accident is forgiven. */
 export function backoffMs(shortLives: number): number {
   return shortLives <= 1 ? 0 : Math.min(FIRST_DELAY_MS * 2 ** (shortLives - 2), LONGEST_DELAY_MS);
@@ -115,7 +118,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       if (stopping) return;
       if (!living.has(old.worker.id)) continue;
       const successor = fork();
+      const cancel = clock.after(START_MS, () => successor.worker.process.kill('SIGKILL'));
       await Promise.race([successor.isReady, successor.exited]);
+      cancel();
       if (!successor.ready) return logger.error('error', 'the new worker did not start: the old ones stay');
       if (!old.leaving) await retire(old, deadlineMs);
     }

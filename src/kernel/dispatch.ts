@@ -82,7 +82,6 @@ export function dispatch(
       tail = tail
         .then(work)
         .catch((error: unknown) => deps.logger.error('error', 'dispatch failed', { error }));
-      live.busy(connection, tail);
     }
 
     async function connected() {
@@ -152,7 +151,7 @@ export function dispatch(
           throw new AppError('UNAUTHENTICATED', 'Sign in to do that.');
         }
         if (isLarger(args, spec.maxSize)) throw new AppError('TOO_LARGE', 'That is too large.');
-        const parsed = parse(spec.args, padded(args, spec)) as never[];
+        const parsed = parse(spec.args, args) as never[];
         const answer = await handle(
           connection,
           ...(parsed as Parameters<typeof handle> extends [unknown, ...infer A] ? A : never),
@@ -181,10 +180,4 @@ export function dispatch(
       inOrder(disconnected);
     });
   });
-}
-
-/** Optional arguments that were left out parse as undefined, which a tuple does not take for granted. */
-function padded(args: unknown[], spec: RequestSpec): unknown[] {
-  const missing = spec.args.def.items.length - args.length;
-  return missing > 0 ? [...args, ...Array<undefined>(missing).fill(undefined)] : args;
 }

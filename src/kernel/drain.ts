@@ -8,14 +8,17 @@ const BATCH_MS = 50;
 
 /**
  * Closes every transport (clients reconnect by themselves, unlike after a server-side disconnect), in batches whose members
- * are picked at random and spread over at most `windowMs`. Resolves when the last one is cleaned up after.
+ * are picked at random and spread over at most half of the deadline. Resolves when the last one is cleaned up after, or at
+ * the deadline: a handler that hangs must not keep the rest from stopping.
  */
 export async function drainConnections(
   io: Server,
   connections: ConnectionTable,
-  windowMs: number,
+  deadlineMs: number,
   clock: Clock,
 ): Promise<void> {
+  const endsAt = clock.now() + deadlineMs;
+  const windowMs = deadlineMs / 2;
   const waiting = [...connections.all()].sort(() => Math.random() - 0.5);
   const batchSize = Math.max(
     Math.ceil((CLOSES_PER_SECOND * BATCH_MS) / 1000),
@@ -29,5 +32,6 @@ export async function drainConnections(
   }
   // Whoever was still in a handshake.
   io.engine.close();
-  await connections.empty();
+  const late = new Promise<void>((resolve) => void clock.after(endsAt - clock.now(), resolve));
+  await Promise.race([connections.empty(), late]);
 }

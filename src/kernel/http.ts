@@ -80,6 +80,7 @@ export function createHttpApp(features: readonly Bound[], deps: HttpDeps, option
   );
 
   const json = express.json({ limit: BODY_LIMIT });
+  const taken = new Set<string>();
   for (const { contract, behaviour } of features) {
     for (const [key, spec] of Object.entries(contract.routes)) {
       const [method, path] = key.split(' ') as [string, string];
@@ -87,11 +88,15 @@ export function createHttpApp(features: readonly Bound[], deps: HttpDeps, option
         RouteHandler<RouteSpec> | undefined;
       if (!handle) throw new Error(`${contract.name} has no handler for ${key}`);
       for (const prefix of spec.prefixes) {
+        const place = `${method} ${prefix}${path}`;
+        if (taken.has(place)) throw new Error(`two features claim ${place}`);
+        taken.add(place);
+        // Limited before the body is read, but where the body says who asks.
+        const limit = limitFor(spec.bucket);
         app[method.toLowerCase() as 'get'](
           prefix + path,
-          json,
           identify(deps.auth),
-          limitFor(spec.bucket),
+          ...(spec.bucket === 'refresh' ? [json, limit] : [limit, json]),
           answering(spec, handle, prefix, deps.auth),
         );
       }

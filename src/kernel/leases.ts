@@ -48,6 +48,9 @@ export function memoryLeases(clock: Clock): Leases {
   };
 }
 
+/** Longer than any tick: the lease is renewed before each, not during it. */
+const SHORTEST_ROLE_MS = 10_000;
+
 /**
  * Calls `tick` every `periodMs` in the one worker that holds the role; another takes over when its lease ends.
  * Ticks do not overlap. The returned function gives the role up after the tick that runs.
@@ -58,7 +61,7 @@ export function holdRole(
   periodMs: number,
   tick: () => Promise<void>,
 ): () => Promise<void> {
-  const ttlMs = Math.max(periodMs * 4, 2000);
+  const ttlMs = Math.max(periodMs * 4, SHORTEST_ROLE_MS);
   let running: Promise<void> | undefined;
 
   async function run() {

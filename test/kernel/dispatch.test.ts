@@ -624,13 +624,17 @@ describe('dispatch', () => {
     });
 
     it('that fail when somebody comes drop the connection: nothing of it is handled, everything is cleaned up', async () => {
-      onHook = (feature, hook) => {
-        if (feature === 'desk' && hook === 'connected') throw new AppError('UNAVAILABLE', 'Restarting.');
+      onHook = async (feature, hook) => {
+        if (feature !== 'desk' || hook !== 'connected') return;
+        await gate.promise;
+        throw new AppError('UNAVAILABLE', 'Restarting.');
       };
-      const ann = client({ auth: { token: 'ann' } });
-      ann.emit('note', 'in the same tick');
+      const ann = await as('ann');
       const reason = happens(ann, 'disconnect');
-      await happens(ann, 'connect');
+      const arrived = new Promise((resolve) => io.sockets.sockets.get(ann.id!)!.onAny(resolve));
+      ann.emit('note', 'while it is set up');
+      await arrived;
+      gate.resolve();
       // Not "io server disconnect", after which a client would not come back.
       expect(await reason).toBe('transport close');
       await until('desk sees them go');
@@ -796,7 +800,7 @@ describe('dispatch', () => {
       expect(await connection.probe(WAIT_MS)).toBe(true);
 
       ws.pause();
-      const probe = connection.probe(WAIT_MS);
+      const probe = connection.probe(60 * WAIT_MS);
       connection.drop();
       ws.resume();
       expect(await probe).toBe(false);

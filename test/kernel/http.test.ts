@@ -423,6 +423,7 @@ describe('the HTTP road', () => {
       expect(await callerOf('ann')).toBe('ann');
       expect(await callerOf('forged')).toBeNull();
       expect(await callerOf('away')).toBeNull();
+      expect(await failure(ask('GET', '/api/caller', { token: 'broken' }))).toEqual([500, 'INTERNAL']);
       expect(await callerOf()).toBeNull();
     });
 

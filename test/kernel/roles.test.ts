@@ -4,7 +4,7 @@ import { silentLogger } from '../../src/kernel/logger.ts';
 import { fakeClock } from '../contracts/fake-clock.ts';
 
 const PERIOD_MS = 500;
-const TTL_MS = 2_000;
+const TTL_MS = 10_000;
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 function office() {

@@ -15,6 +15,7 @@ const program = (withChannel: boolean) => `
   });
   setInterval(() => {}, 1_000);
   process.on('SIGUSR1', () => console.log('still here'));
+  process.on('disconnect', () => console.log('alone'));
   console.log('ready');
 `;
 
@@ -28,13 +29,17 @@ describe('stop signals', () => {
     const child = fork('-', { execArgv: ['--input-type=module', '-e', program(withChannel)], silent: true });
     children.push(child);
     let output = '';
-    child.stdout!.setEncoding('utf8').on('data', (text: string) => (output += text));
+    let all = '';
+    child.stdout!.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+      all += text;
+    });
     const heard = async (word: string) => {
       while (!output.includes(word)) await once(child.stdout!, 'data');
       output = output.slice(output.indexOf(word) + word.length);
     };
     await heard('ready');
-    return { child, heard, exited: once(child, 'exit'), output: () => output };
+    return { child, heard, exited: once(child, 'exit'), output: () => all };
   }
 
   it.each(['SIGTERM', 'SIGINT'] as const)(
@@ -63,6 +68,7 @@ describe('stop signals', () => {
     child.kill('SIGINT');
     await heard('stop');
     child.disconnect();
+    await heard('alone');
     child.kill('SIGUSR1');
     await heard('still here');
     child.kill('SIGTERM');
@@ -72,6 +78,7 @@ describe('stop signals', () => {
   it('without the script its channel means nothing', async () => {
     const { child, heard, output } = await start();
     child.disconnect();
+    await heard('alone');
     child.kill('SIGUSR1');
     await heard('still here');
     expect(output()).not.toContain('stop');

@@ -239,6 +239,25 @@ describe('supervisor', () => {
       }
     });
 
+    it('leaves out who died meanwhile and is replaced already', async () => {
+      const { start, supervisor, workers, ready, die, pass, living } = crew(2, { reluctant: true });
+      await start();
+      const roll = supervisor.roll(DEADLINE_MS);
+      await pass();
+      ready(3);
+      await pass();
+      die(2);
+      await pass();
+      expect(living()).toEqual([1, 3, 4]);
+      workers[0]!.exit();
+      await pass();
+      expect(living()).toEqual([3, 4]);
+      ready(4);
+      await roll;
+      await pass(HEALTHY_MS);
+      expect(living()).toEqual([3, 4]);
+    });
+
     it('ends with as many as before when one was to be replaced later', async () => {
       const { start, supervisor, ready, die, pass, living } = crew(2);
       await start();
