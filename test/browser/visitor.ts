@@ -128,7 +128,12 @@ export class Visitor {
     await this.#network.send('Network.emulateNetworkConditions', { offline, ...speed });
   }
 
+  /** In front and painted anew: a window behind another one shows no video. */
   async screenshot(name: string): Promise<void> {
+    await this.page.bringToFront();
+    await this.page.evaluate(
+      'new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))',
+    );
     await this.page.screenshot({ path: `${screenshots}/${name}.png` });
   }
 

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -169,8 +170,26 @@ test('register, login and password change share five attempts, on both prefixes 
   await limited.stop();
 });
 
-test('an account survives a restart; a generated secret is kept with mode 0600', async () => {
-  expect(statSync(join(cluster.dataDir, 'jwt-secret')).mode & 0o777).toBe(0o600);
+test('accounts, sessions and the generated secret survive a restart', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'realtime-chat-kept-'));
+  const first = await startCluster({ workers: 1, env: { DATA_DIR: dataDir } });
+  const ann = await first.person();
+  expect(await first.stop()).toBe(0);
+  expect(statSync(join(dataDir, 'jwt-secret')).mode & 0o777).toBe(0o600);
+
+  const second = await startCluster({ workers: 1, env: { DATA_DIR: dataDir } });
+  expect(await http(second.url, 'GET', '/api/auth/me', { token: ann.token })).toMatchObject({
+    status: 200,
+    body: { data: { user: { id: ann.id, isOnline: false } } },
+  });
+  await second.stop();
+  rmSync(dataDir, { recursive: true });
+});
+
+test('a second server does not start on the same data', async () => {
+  await expect(startCluster({ workers: 1, env: { DATA_DIR: cluster.dataDir } })).rejects.toThrow(
+    'is in use by process',
+  );
 });
 
 test('logs hold categories and no secret', async () => {
