@@ -2,6 +2,7 @@ import type { Worker } from 'node:cluster';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
 import * as sticky from '@socket.io/sticky';
+import { headOf, watchSessions } from './sessions.ts';
 
 /** A connection to the primary that has not said anything for so long is closed. */
 const IDLE_MS = 60_000;
@@ -31,39 +32,49 @@ export interface StickyDispatch {
 
 /**
  * `@socket.io/sticky`, which hands each connection to the worker that has its Engine.IO session and new ones to the least
- * busy, with three things mended around it (README, Architecture).
+ * busy, with four things mended around it (README, Architecture).
  */
 export function createStickyDispatch(): StickyDispatch {
   const dispatcher = createHttpServer();
   dispatcher.setTimeout(IDLE_MS);
   // The types still have only the old name of setupPrimary.
   sticky.setupMaster(dispatcher, { loadBalancingMethod: 'least-connection' });
+  const sessions = watchSessions();
 
   /** Have booted: one that drains answers newcomers with 503, one that boots would lose them. */
   const booted = new Set<Worker>();
-  /** Connections that came while there was no such worker. */
-  const held = new Set<Socket>();
-  /** Whose first chunk the dispatcher is looking at: it chooses a worker and sends before it returns. */
+  /** Came while there was no such worker. */
+  const held = new Map<Socket, Buffer>();
+  /** Whom the dispatcher is choosing a worker for; it sends before it returns. */
   let arriving: Socket | undefined;
 
-  function pass(socket: Socket) {
+  function pass(socket: Socket, chunk: Buffer) {
+    if (socket.destroyed) return;
+    arriving = socket;
     dispatcher.emit('connection', socket);
-    let isFirst = true;
-    // After the dispatcher, which has taken all other listeners of the connection away.
-    socket.prependListener('data', (chunk: Buffer) => {
-      arriving = isFirst ? socket : undefined;
-      if (isFirst && isHandedOver(chunk)) handleOf(socket)?.readStop();
-      isFirst = false;
-    });
-    socket.resume();
+    socket.emit('data', chunk);
+    arriving = undefined;
+    if (!isHandedOver(chunk)) socket.resume();
   }
 
-  const server = createServer({ pauseOnConnect: true }, (socket) => {
-    if (booted.size > 0) return pass(socket);
-    held.add(socket);
+  async function admit(socket: Socket, chunk: Buffer) {
+    if (booted.size === 0) {
+      held.set(socket, chunk);
+      socket.once('close', () => held.delete(socket));
+      return;
+    }
+    await sessions.known(chunk);
+    pass(socket, chunk);
+  }
+
+  const server = createServer((socket) => {
     socket.on('error', () => socket.destroy());
-    socket.once('close', () => held.delete(socket));
     socket.setTimeout(IDLE_MS, () => socket.destroy());
+    socket.once('data', (chunk: Buffer) => {
+      socket.pause();
+      if (isHandedOver(chunk)) handleOf(socket)?.readStop();
+      void admit(socket, chunk);
+    });
   });
 
   return {
@@ -79,15 +90,15 @@ export function createStickyDispatch(): StickyDispatch {
       (worker as Counted).clientsCount = takes ? 0 : Infinity;
       if (!takes) return;
       booted.add(worker);
-      for (const socket of held) {
+      for (const [socket, chunk] of held) {
         held.delete(socket);
-        pass(socket);
+        pass(socket, chunk);
       }
     },
     close() {
       server.close();
       dispatcher.closeAllConnections();
-      for (const socket of held) socket.destroy();
+      for (const socket of held.keys()) socket.destroy();
     },
   };
 }
@@ -98,8 +109,7 @@ export function createStickyDispatch(): StickyDispatch {
  * packet) was lost here for one connection in twenty, which then hung.
  */
 function isHandedOver(firstChunk: Buffer): boolean {
-  const end = firstChunk.indexOf('\r\n\r\n');
-  const head = firstChunk.toString('latin1', 0, end === -1 ? undefined : end).toLowerCase();
+  const head = headOf(firstChunk).toLowerCase();
   return !head.includes('content-length:') && !head.includes('transfer-encoding:');
 }
 

@@ -186,11 +186,3 @@ describe('blocks and reports', () => {
     }
   });
 });
-
-test('no connection hangs: what a client sends right after its upgrade reaches the worker', async () => {
-  const token = (await cluster.person()).token;
-  for (let i = 0; i < 300; i++) {
-    const client = await new TestClient(cluster.url, { auth: { token }, timeout: 5_000 }).connected();
-    client.close();
-  }
-});

@@ -99,15 +99,3 @@ function isAlive(pid: number): boolean {
     return false;
   }
 }
-
-test('while every worker is dead, connections are held until one is ready', async () => {
-  const cluster = await startCluster({ workers: 2 });
-  for (const pid of cluster.workers().values()) process.kill(pid, 'SIGKILL');
-  // What was under way to them is closed; this is about what comes from now on.
-  await expect.poll(() => cluster.output().match(/another follows/g)).toHaveLength(2);
-  const answers = await Promise.all(
-    Array.from({ length: 20 }, () => http(cluster.url, 'GET', '/socket.io/?EIO=4&transport=polling')),
-  );
-  expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 200));
-  await cluster.stop();
-});
