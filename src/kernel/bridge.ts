@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { AppError, asAppError, type ErrorCode } from './errors.ts';
 
 /**
@@ -20,10 +21,13 @@ type Reply = readonly [id: number, value: unknown, problem?: Problem];
 
 interface Calls {
   readonly bridge: 'calls';
+  /** Which `remotePorts` asks: there may be several on one wire, each with its own numbers. */
+  readonly caller: string;
   readonly calls: readonly Call[];
 }
 interface Replies {
   readonly bridge: 'replies';
+  readonly caller: string;
   readonly replies: readonly Reply[];
 }
 
@@ -83,9 +87,20 @@ export function problemOf(error: unknown, onUnexpected: () => void): Problem {
 
 /** Answers the other side's calls. */
 export function serve(wire: Wire, run: Runner): void {
-  const reply = perTick<Reply>((replies) => wire.send({ bridge: 'replies', replies } satisfies Replies));
+  /** One for each caller; a wire has a few, and ends with them. */
+  const answers = new Map<string, (reply: Reply) => void>();
+  function answerTo(caller: string) {
+    let answer = answers.get(caller);
+    if (!answer) {
+      answer = perTick<Reply>((replies) =>
+        wire.send({ bridge: 'replies', caller, replies } satisfies Replies),
+      );
+      answers.set(caller, answer);
+    }
+    return answer;
+  }
   wire.onMessage((message) => {
-    if (isCalls(message)) run(message.calls, reply);
+    if (isCalls(message)) run(message.calls, answerTo(message.caller));
   });
 }
 
@@ -99,6 +114,7 @@ interface OpenCall {
  * meanwhile. @throws UNAVAILABLE from every call that is open when the wire closes, and from later ones
  */
 export function remotePorts(wire: Wire): <P extends object>(name: string) => P {
+  const caller = randomUUID();
   let lastId = 0;
   let closed = false;
   const open = new Map<number, OpenCall>();
@@ -111,7 +127,7 @@ export function remotePorts(wire: Wire): <P extends object>(name: string) => P {
   function travel(calls: readonly Call[]) {
     if (closed) return;
     try {
-      wire.send({ bridge: 'calls', calls } satisfies Calls);
+      wire.send({ bridge: 'calls', caller, calls } satisfies Calls);
     } catch (error) {
       // What cannot be cloned fails alone; the others of its tick still travel.
       const [first, ...others] = calls;
@@ -122,7 +138,7 @@ export function remotePorts(wire: Wire): <P extends object>(name: string) => P {
   const send = perTick<Call>(travel);
 
   wire.onMessage((message) => {
-    if (!isReplies(message)) return;
+    if (!isReplies(message) || message.caller !== caller) return;
     for (const [id, value, problem] of message.replies) {
       settle(id, (call) => {
         if (problem) call.reject(new AppError(problem.code, problem.message, problem.fields));

@@ -93,6 +93,12 @@ describe('bridge', () => {
     expect(done).toEqual(['fast', 'middling', 'slow']);
   });
 
+  it('keeps several callers on one wire apart, whose numbers are the same', async () => {
+    const other = remotePorts(near)<Door>('door');
+    const asked = [door.answerAfter(3, 'one'), other.answerAfter(0, 'two'), other.knock('ann'), door.echo(7)];
+    expect(await Promise.all(asked)).toEqual(['one', 'two', 'come in, ann', 7]);
+  });
+
   it('sends the calls of one tick as one message, and their answers too', async () => {
     await Promise.all([door.knock('ann'), door.knock('bob'), door.echo(1)]);
     expect(near.sent).toHaveLength(1);
@@ -191,7 +197,7 @@ describe('bridge', () => {
       channel.near.send(message as object);
       channel.far.send(message as object);
     }
-    channel.far.send({ bridge: 'replies', replies: [[999, 'to a call nobody made']] });
+    channel.far.send({ bridge: 'replies', caller: 'nobody', replies: [[999, 'to a call nobody made']] });
     expect(await door.knock('ann')).toBe('come in, ann');
     expect(far.sent).toHaveLength(1);
   });
