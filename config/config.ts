@@ -8,6 +8,7 @@ export interface Config {
   /** The plain shared port; 0 when `port` is 0. */
   httpPort: number;
   workers: number;
+  /** `auto`: the primary leases one. */
   nodeId: string;
   /** Absolute paths; nobody has made them yet. */
   dataDir: string;

@@ -71,7 +71,7 @@ export function loadConfig(environment: Environment): Config {
     port: values.PORT,
     httpPort: values.HTTP_PORT ?? defaultHttpPort(values.PORT),
     workers: values.WORKERS ?? availableParallelism(),
-    nodeId: nodeIdOf(values),
+    nodeId: nodeIdOf(values, redisUrl !== undefined),
     ...directories,
     logLevel: values.LOG_LEVEL,
     origins: values.CORS_ORIGIN ?? (production ? [] : DEVELOPMENT_ORIGINS),
@@ -160,11 +160,12 @@ function defaultHttpPort(port: number): number {
   return port === 0 ? 0 : port + 1000;
 }
 
-/** `auto` is a leased name where nodes share a Redis; alone it is the first one. */
-function nodeIdOf(values: Values): string {
-  if (values.NODE_ID !== undefined && values.NODE_ID !== 'auto') return values.NODE_ID;
+/** `auto` leases a name where nodes share a Redis; alone there is nobody to share names with. */
+function nodeIdOf(values: Values, hasRedis: boolean): string {
+  if (values.NODE_ID !== undefined && (values.NODE_ID !== 'auto' || hasRedis)) return values.NODE_ID;
   const byPort = values.PORT - 3000;
-  return byPort >= 1 && byPort <= 99 ? `n${byPort}` : 'n1';
+  if (byPort >= 1 && byPort <= 99) return `n${byPort}`;
+  return hasRedis ? 'auto' : 'n1';
 }
 
 /** Rules between variables. */

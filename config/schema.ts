@@ -101,7 +101,7 @@ export const variables = {
   WORKERS: {
     group: 'Server',
     doc: 'Worker processes of this node',
-    type: integer(1, 256),
+    type: integer(1, 64),
     defaultDoc: 'one per core',
     sample: '2',
   },
@@ -109,7 +109,7 @@ export const variables = {
     group: 'Server',
     doc: 'Name of this node, unique among nodes that work together',
     type: nodeId,
-    defaultDoc: 'n1 on port 3001, n2 on 3002, …',
+    defaultDoc: 'n1 on port 3001, n2 on 3002, …; elsewhere auto with Redis, which leases a free one',
     sample: 'n1',
   },
   TRUST_PROXY: {

@@ -1,6 +1,6 @@
 /** Programs that single suites need: what each is called, where it comes from, and getting it. */
 import { accessSync, constants, existsSync } from 'node:fs';
-import { delimiter, join, relative } from 'node:path';
+import { delimiter, isAbsolute, join, relative } from 'node:path';
 import { filesIn } from './files.js';
 import { ROOT } from './paths.js';
 import { run } from './run-child.js';
@@ -14,8 +14,15 @@ export const TEST_TOOLS = [
     tool: 'chromium',
     binaries: ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'],
     aptPackage: 'chromium',
-    neededBy: 'test/browser',
+    neededBy: ['test/browser'],
   },
+  {
+    tool: 'redis-server',
+    binaries: ['redis-server'],
+    aptPackage: 'redis-server',
+    neededBy: ['test/nodes', 'test/contracts'],
+  },
+  { tool: 'nginx', binaries: ['nginx', '/usr/sbin/nginx'], aptPackage: 'nginx', neededBy: ['test/nodes'] },
 ];
 
 /**
@@ -26,14 +33,14 @@ export const TEST_TOOLS = [
  * @returns {Promise<{ env: Record<string, string>, missing: typeof TEST_TOOLS }>}
  */
 export async function provideTestTools(filters) {
-  const needed = TEST_TOOLS.filter(({ neededBy }) => hasFiles(neededBy, filters));
+  const needed = TEST_TOOLS.filter(({ neededBy }) => neededBy.some((folder) => hasFiles(folder, filters)));
   const absent = needed.filter((row) => find(row) === undefined);
   if (absent.length > 0 && mayInstall()) await install(absent.map(({ aptPackage }) => aptPackage));
 
   const missing = needed.filter((row) => find(row) === undefined);
   for (const { tool, aptPackage, neededBy } of missing) {
     console.log(
-      `${tool} is missing, so ${neededBy} is skipped. To run it: sudo apt-get install ${aptPackage}`,
+      `${tool} is missing, so ${neededBy.join(' and ')} skip tests. To run it: sudo apt-get install ${aptPackage}`,
     );
   }
   const found = needed.filter((row) => !missing.includes(row));
@@ -48,7 +55,9 @@ function find(row) {
   const chosen = process.env[variableOf(row)];
   if (chosen) return chosen;
   const folders = (process.env['PATH'] ?? '').split(delimiter).filter(Boolean);
-  const places = row.binaries.flatMap((binary) => folders.map((folder) => join(folder, binary)));
+  const places = row.binaries.flatMap((binary) =>
+    isAbsolute(binary) ? [binary] : folders.map((folder) => join(folder, binary)),
+  );
   return places.find(isProgram);
 }
 

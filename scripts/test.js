@@ -93,6 +93,6 @@ function conclude() {
 }
 
 function whySkipped(file) {
-  const row = missing.find(({ neededBy }) => file.startsWith(neededBy));
+  const row = missing.find(({ neededBy }) => neededBy.some((folder) => file.startsWith(folder)));
   return row ? `${row.tool} is missing` : 'no reason given';
 }

@@ -1,14 +1,15 @@
 /** `npm run admin -- create | confirm | reset-password`: through the running server, or on its storage while none runs. */
+import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import type { Config } from '../config/config.ts';
 import { loadConfig, readEnvironment } from '../config/load.ts';
 import { Command, commandRunner, type Outcome } from './admin/commands.ts';
 import { choosePassword } from './admin/password.ts';
 import { askServer } from './admin/socket.ts';
-import { hostPorts } from './backends.ts';
+import { openHostStorage } from './backends.ts';
 import { systemClock as clock } from './kernel/clock.ts';
 import { AppError } from './kernel/errors.ts';
-import { createIds } from './kernel/ids.ts';
+import { createIds, PRIMARY_SLOT } from './kernel/ids.ts';
 import { silentLogger } from './kernel/logger.ts';
 import { parse } from './kernel/parse.ts';
 
@@ -79,13 +80,13 @@ function checked(input: object): Command {
 
 /** While no server runs, this process is the one that owns the storage. */
 async function runHere(config: Config, command: Command): Promise<Outcome> {
-  const host = await hostPorts(config, clock, silentLogger).catch((error: Error) => {
+  const host = await openHostStorage(config, silentLogger, randomUUID()).catch((error: Error) => {
     throw new Error(`${error.message}\nIf a server is just starting or stopping here, try again.`);
   });
   try {
     const run = commandRunner({
       ...host.stores,
-      ids: createIds(clock, 0),
+      ids: createIds(clock, PRIMARY_SLOT),
       clock,
       // Without a server there are no sockets.
       onRevoked() {},

@@ -6,7 +6,9 @@ import type { Ports } from './backends.ts';
 import type { AccountFacts } from './features/accounts/contract.ts';
 import { createAuthenticator } from './features/accounts/authenticator.ts';
 import { features } from './features/index.ts';
+import { copiedMatchPool } from './features/matching/pool.copied.ts';
 import { createPairRelay } from './features/matching/relay.ts';
+import { createSeatCopy } from './features/matching/seat-copy.ts';
 import type { ModerationFacts } from './features/moderation/contract.ts';
 import { createAudience } from './kernel/audience.ts';
 import { startBacklogSweep } from './kernel/backlog.ts';
@@ -55,6 +57,8 @@ export interface App {
   setReady(): void;
   /** Ends the sockets of sessions that a tool has revoked, on every worker. */
   endSessions(revoked: AccountFacts['session.revoked']): void;
+  /** The features say again to the shared state what this worker's sockets have. */
+  restate(): Promise<void>;
   /** Sends every client elsewhere and stops everything, all within the deadline. Idempotent. */
   drain(deadlineMs: number): Promise<void>;
 }
@@ -105,9 +109,11 @@ export async function createApp(options: AppOptions): Promise<App> {
   lifecycle.onStop('reporting', () => reporting.stop());
   lifecycle.onStop('backlog sweep', startBacklogSweep(io, clock, logger));
 
+  const pool = copiedMatchPool(ports.pool, createSeatCopy(clock), owner);
   const deps = {
     ...ports,
-    matches: ports.pool,
+    pool,
+    matches: pool,
     presence: ports.roster,
     auth,
     audience: createAudience(),
@@ -120,7 +126,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     node,
     outbox,
     owner,
-    pairs: createPairRelay(ports.pool, outbox),
+    pairs: createPairRelay(pool, outbox, connections),
     peers: createPeers(options.adapter ? overAdapter(main) : toNobody, { clock, owner }),
     reporting,
     workerName: options.workerName,
@@ -180,6 +186,9 @@ export async function createApp(options: AppOptions): Promise<App> {
       deps.facts.announce('session.revoked', revoked).catch((error: unknown) => {
         logger.error('error', 'a revoked session was not announced', { error });
       });
+    },
+    async restate() {
+      for (const { behaviour } of bound) await behaviour.restate?.();
     },
     drain(deadlineMs) {
       phase = 'draining';

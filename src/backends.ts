@@ -1,39 +1,49 @@
+import { createAdapter as clusterAdapter } from '@socket.io/cluster-adapter';
 import type { Config } from '../config/config.ts';
+import type { AppOptions } from './app.ts';
+import { openMongo } from './drivers/mongo.ts';
+import { adapterClients, redisAdapter } from './drivers/redis-adapter.ts';
+import { connectRedis, type Redis } from './drivers/redis.ts';
 import { memoryMatchPool } from './features/matching/pool.memory.ts';
+import { redisMatchPool } from './features/matching/pool.redis.ts';
 import type { MatchPool } from './features/matching/pool.ts';
+import { redisRoster } from './features/presence/roster.redis.ts';
 import { memoryRoster, type Roster } from './features/presence/roster.ts';
 import { remotePorts, type PortMap, type Wire } from './kernel/bridge.ts';
+import { redisCensus } from './kernel/census.redis.ts';
 import { memoryCensus, type Census } from './kernel/census.ts';
 import type { Clock } from './kernel/clock.ts';
+import { redisLeases } from './kernel/leases.redis.ts';
 import { memoryLeases, type Leases } from './kernel/leases.ts';
+import { redisLimiter } from './kernel/limiter.redis.ts';
 import { memoryLimiter, withLocalRefusals, type Limiter } from './kernel/limiter.ts';
 import type { Logger } from './kernel/logger.ts';
+import { redisNodes } from './kernel/nodes.redis.ts';
+import { mongoNodes } from './kernel/nodes.mongo.ts';
+import type { Nodes } from './kernel/nodes.ts';
+import { redisOwners } from './kernel/owners.redis.ts';
+import { memoryOwners, type Owners } from './kernel/owners.ts';
+import { mongoStores, prepareMongo } from './mongo-stores.ts';
 import { remoteStores, startStorageThread, workerStores, type Stores } from './sqlite-stores.ts';
 
-/** What workers share and forget: lives in the host's memory. */
+/** What workers share and forget. */
 export interface StatePorts {
   readonly pool: MatchPool;
   readonly roster: Roster;
   readonly limiter: Limiter;
   readonly leases: Leases;
   readonly census: Census;
+  readonly owners: Owners;
 }
 
 export type Ports = StatePorts & Stores;
 
-/** Which implementation each kind of port has, as the banner and `/api/status` say it. */
-export function describeBackends(_config: Config): { state: 'memory'; storage: 'sqlite' } {
-  return { state: 'memory', storage: 'sqlite' };
-}
-
-/** @throws Error when a backend is configured that this release does not have: it must never be replaced quietly */
-function refuseUnknown(config: Config): void {
-  const asked = [config.redisUrl && 'REDIS_URL', config.mongodbUri && 'MONGODB_URI'].filter(Boolean);
-  if (asked.length > 0) {
-    throw new Error(
-      `${asked.join(' and ')}: this release has only the embedded backends. Remove it to start on this node alone.`,
-    );
-  }
+/** Which implementation each kind of port has, as the banner, `/api/status` and the other nodes are told. */
+export function describeBackends(config: Config): {
+  state: 'memory' | 'redis';
+  storage: 'sqlite' | 'mongodb';
+} {
+  return { state: config.redisUrl ? 'redis' : 'memory', storage: config.mongodbUri ? 'mongodb' : 'sqlite' };
 }
 
 function memoryState(clock: Clock): StatePorts {
@@ -43,31 +53,80 @@ function memoryState(clock: Clock): StatePorts {
     limiter: memoryLimiter(),
     leases: memoryLeases(clock),
     census: memoryCensus(),
+    owners: memoryOwners(clock),
   };
 }
 
-/** What the primary hosts for its workers. */
-export interface Host {
-  /** By the names that `workerPorts` asks for. */
-  readonly ports: PortMap;
+const connect = (url: string, config: Config, logger: Logger) =>
+  connectRedis({ url, prefix: config.redisPrefix, logger });
+
+function redisState(redis: Redis, logger: Logger) {
+  return {
+    pool: redisMatchPool({ redis }),
+    roster: redisRoster(redis),
+    limiter: redisLimiter(redis, logger),
+    leases: redisLeases(redis),
+    census: redisCensus(redis),
+    owners: redisOwners(redis),
+  } satisfies StatePorts;
+}
+
+/** Gives back on every port what an owner had that is gone. */
+export async function dropOwner(state: StatePorts, owner: string): Promise<void> {
+  const { pool, roster, leases, census } = state;
+  await Promise.all([pool, roster, leases, census].map((port) => port.dropOwner(owner)));
+  await state.owners.dropOwner(owner);
+}
+
+/** The primary's own access to what workers share. */
+export interface HostState {
+  readonly ports: StatePorts;
+  /** Undefined where no other node can see it. */
+  readonly nodes: Nodes | undefined;
+  /** What workers ask for over the bridge. */
+  readonly hosted: PortMap;
+  close(): Promise<void>;
+}
+
+/** @throws Error with a message for the operator */
+export async function openHostState(config: Config, clock: Clock, logger: Logger): Promise<HostState> {
+  if (config.redisUrl === undefined) {
+    const ports = memoryState(clock);
+    return { ports, nodes: undefined, hosted: { ...ports }, close: async () => {} };
+  }
+  const redis = await connect(config.redisUrl, config, logger);
+  return {
+    ports: redisState(redis, logger),
+    nodes: redisNodes(redis),
+    hosted: {},
+    close: () => redis.close(),
+  };
+}
+
+/** The one writer of the embedded storage, or a connection to MongoDB with its collections prepared. */
+export interface HostStorage {
   readonly stores: Stores;
-  readonly state: StatePorts;
-  /** Gives back everything that a worker held which is gone. */
-  dropOwner(owner: string): Promise<void>;
+  /** Undefined where no other node can see it. */
+  readonly nodes: Nodes | undefined;
+  readonly hosted: PortMap;
   close(): Promise<void>;
 }
 
 /**
- * @param onLost the storage ended by itself: nothing can be stored any more
+ * @param onLost the embedded storage ended by itself: nothing can be stored any more
  * @throws Error with a message for the operator
  */
-export async function hostPorts(
+export async function openHostStorage(
   config: Config,
-  clock: Clock,
   logger: Logger,
+  owner: string,
   onLost: () => void = () => {},
-): Promise<Host> {
-  refuseUnknown(config);
+): Promise<HostStorage> {
+  if (config.mongodbUri !== undefined) {
+    const mongo = await openMongo({ uri: config.mongodbUri, logger });
+    await prepareMongo(mongo, owner, logger);
+    return { stores: mongoStores(mongo), nodes: mongoNodes(mongo), hosted: {}, close: () => mongo.close() };
+  }
   const thread = await startStorageThread({
     dataDir: config.dataDir,
     onUnexpected: (error, what) => logger.error('error', `${what} failed in the storage`, { error }),
@@ -76,16 +135,11 @@ export async function hostPorts(
   thread.wire.onClose(() => {
     if (!closing) onLost();
   });
-  const state = memoryState(clock);
   const stores = remoteStores(thread.wire);
   return {
-    ports: { ...state, ...stores },
     stores,
-    state,
-    async dropOwner(owner) {
-      const { pool, roster, leases, census } = state;
-      await Promise.all([pool, roster, leases, census].map((port) => port.dropOwner(owner)));
-    },
+    nodes: undefined,
+    hosted: { ...stores },
     close() {
       closing = true;
       return thread.close();
@@ -93,17 +147,99 @@ export async function hostPorts(
   };
 }
 
-/** A worker's ports: state is asked of the primary; storage is read here and written there. */
-export function workerPorts(config: Config, wire: Wire, clock: Clock): Ports & { close(): void } {
-  const port = remotePorts(wire);
-  const { stores, close } = workerStores(config.dataDir, remoteStores(wire));
+/** A worker's access to state and storage. */
+export interface WorkerBackends extends Pick<AppOptions, 'adapter' | 'adapterIsUp'> {
+  readonly ports: Ports;
+  /** Configured backends that do not answer at this moment. */
+  lost(): readonly string[];
+  /** Shared state that this process must keep alive and say again; undefined where the primary sees to it. */
+  readonly shared:
+    | undefined
+    | {
+        /**
+         * Says again everything but what features have, after the state was away or has forgotten the owner. Answers the names of
+         * slots that somebody else has by now: this worker must not go on.
+         */
+        restate(owner: string): Promise<readonly string[]>;
+        onReturn(listener: () => void): void;
+      };
+  close(): Promise<void>;
+}
+
+interface WorkerNeeds {
+  readonly wire: Wire;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** @throws Error with a message for the operator */
+export async function openWorkerBackends(config: Config, needs: WorkerNeeds): Promise<WorkerBackends> {
+  const [state, storage] = await Promise.all([workerState(config, needs), workerStorage(config, needs)]);
+  const { limiter } = state.ports;
   return {
-    ...stores,
-    pool: port('pool'),
-    roster: port('roster'),
-    limiter: withLocalRefusals(port('limiter'), clock),
-    leases: port('leases'),
-    census: port('census'),
-    close,
+    ports: { ...state.ports, limiter: withLocalRefusals(limiter, needs.clock), ...storage.stores },
+    adapter: state.adapter,
+    adapterIsUp: state.adapterIsUp,
+    shared: state.shared,
+    lost: () => [...state.lost(), ...storage.lost()],
+    async close() {
+      await Promise.all([state.close(), storage.close()]);
+    },
+  };
+}
+
+type WorkerState = Omit<WorkerBackends, 'ports'> & { readonly ports: StatePorts };
+
+async function workerState(config: Config, { wire, logger }: WorkerNeeds): Promise<WorkerState> {
+  if (config.redisUrl === undefined) {
+    const port = remotePorts(wire);
+    return {
+      ports: {
+        pool: port('pool'),
+        roster: port('roster'),
+        limiter: port('limiter'),
+        leases: port('leases'),
+        census: port('census'),
+        owners: port('owners'),
+      },
+      adapter: clusterAdapter(),
+      adapterIsUp: () => process.connected,
+      lost: () => (process.connected ? [] : ['the primary']),
+      shared: undefined,
+      close: async () => {},
+    };
+  }
+  const redis = await connect(config.redisUrl, config, logger);
+  const clients = await adapterClients(redis, config.redisUrl, logger);
+  const ports = redisState(redis, logger);
+  return {
+    ports,
+    adapter: redisAdapter(clients, { prefix: config.redisPrefix, serverVersion: redis.server.version }),
+    adapterIsUp: () => clients.isUp(),
+    lost: () => (redis.isUp() ? [] : ['Redis']),
+    shared: {
+      async restate(owner) {
+        await ports.roster.restate();
+        return ports.leases.restate(owner);
+      },
+      onReturn: (listener) => redis.onReturn(listener),
+    },
+    async close() {
+      await clients.close();
+      await redis.close();
+    },
+  };
+}
+
+async function workerStorage(config: Config, { wire, logger }: WorkerNeeds) {
+  if (config.mongodbUri === undefined) {
+    const { stores, close } = workerStores(config.dataDir, remoteStores(wire));
+    return { stores, lost: () => [], close: async () => close() };
+  }
+  const mongo = await openMongo({ uri: config.mongodbUri, logger });
+  return {
+    stores: mongoStores(mongo),
+    lost: () => (mongo.isUp() ? [] : ['MongoDB']),
+    close: () => mongo.close(),
   };
 }

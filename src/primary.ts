@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { setupPrimary as setupAdapter } from '@socket.io/cluster-adapter';
 import type { Config } from '../config/config.ts';
 import { serveAdmin } from './admin/commands.ts';
-import { describeBackends, hostPorts } from './backends.ts';
+import { describeBackends, dropOwner, openHostState, openHostStorage } from './backends.ts';
 import { banner } from './cluster/banner.ts';
 import { BIRTH_VARIABLE, wireToWorker, type Birth } from './cluster/messages.ts';
 import { onStopSignals } from './cluster/signals.ts';
@@ -15,8 +15,10 @@ import { createSupervisor } from './cluster/supervisor.ts';
 import { runCalls, serve } from './kernel/bridge.ts';
 import { startReporting } from './kernel/census.ts';
 import { systemClock as clock } from './kernel/clock.ts';
-import { createIds, ID_SLOTS } from './kernel/ids.ts';
+import { createIds, PRIMARY_SLOT } from './kernel/ids.ts';
 import { createLifecycle } from './kernel/lifecycle.ts';
+import { keepNodeId, leaseNodeId } from './kernel/nodes.ts';
+import { keepOwner } from './kernel/owners.ts';
 import { createLogger } from './kernel/winston.ts';
 
 /** Kept from the drain's deadline for what stops after the workers. */
@@ -24,17 +26,20 @@ const LAST_WORDS_MS = 500;
 const STATS_MS = 60_000;
 
 /** Forks and minds the workers, dispatches connections to them, hosts the state they share. Returns when all are ready. */
-export async function runPrimary(config: Config, { bootstrapped }: { bootstrapped: boolean }): Promise<void> {
+export async function runPrimary(
+  settings: Config,
+  { bootstrapped }: { bootstrapped: boolean },
+): Promise<void> {
   const startedAt = clock.now();
   const incarnation = randomBytes(4).toString('hex');
   const logger = createLogger({
-    level: config.logLevel,
-    directory: config.logDir,
-    production: config.env === 'production',
-    process: config.nodeId,
+    level: settings.logLevel,
+    directory: settings.logDir,
+    production: settings.env === 'production',
+    process: settings.nodeId,
   });
   const lifecycle = createLifecycle(logger);
-  for (const warning of config.warnings) logger.warn('error', warning);
+  for (const warning of settings.warnings) logger.warn('error', warning);
 
   async function giveUp(reason: string): Promise<never> {
     logger.error('error', reason);
@@ -43,19 +48,43 @@ export async function runPrimary(config: Config, { bootstrapped }: { bootstrappe
     process.exit(1);
   }
 
-  const host = await hostPorts(config, clock, logger, () => {
+  const state = await openHostState(settings, clock, logger).catch((error: Error) => giveUp(error.message));
+  lifecycle.onStop('state', () => state.close());
+  const storage = await openHostStorage(settings, logger, incarnation, () => {
     void giveUp('The storage ended: without it nothing can be acknowledged.');
   }).catch((error: Error) => giveUp(error.message));
-  lifecycle.onStop('storage', () => host.close());
-  const run = runCalls(host.ports, (error, [, port, method]) =>
+  lifecycle.onStop('storage', () => storage.close());
+  const run = runCalls({ ...state.hosted, ...storage.hosted }, (error, [, port, method]) =>
     logger.error('error', `${port}.${method} failed`, { error }),
   );
 
-  const owner = `${config.nodeId}.0.${incarnation}`;
+  const nodeId = await becomeNode().catch((error: Error) => giveUp(error.message));
+  const config = { ...settings, nodeId };
+  const owner = `${nodeId}.0.${incarnation}`;
+
+  /** Takes the node's name wherever other nodes can see it, which is where they see each other. */
+  async function becomeNode(): Promise<string> {
+    const record = { holder: incarnation, ...describeBackends(settings) };
+    const registers = [state.nodes, storage.nodes].filter((nodes) => nodes !== undefined);
+    let name = settings.nodeId;
+    for (const nodes of registers) {
+      name = await leaseNodeId({ nodes, clock, logger }, name, record);
+      const kept = keepNodeId({ nodes, clock, logger }, { ...record, nodeId: name }, () => {
+        void giveUp(`NODE_ID: another node is called ${name} by now, while this one was away.`);
+      });
+      lifecycle.onStop('node name', () => kept.stop());
+    }
+    return name;
+  }
+
+  // It reports to the census: who keeps no lease would stand there for ever after a kill.
+  const keeper = await keepOwner({ owners: state.ports.owners, clock, logger, owner }, async () => {});
+  lifecycle.onStop('owner', () => keeper.stop());
+
   const stopAdmin = await serveAdmin({
     dataDir: config.dataDir,
-    ...host.stores,
-    ids: createIds(clock, await host.state.leases.slot('ids', owner, ID_SLOTS)),
+    ...storage.stores,
+    ids: createIds(clock, PRIMARY_SLOT),
     clock,
     onRevoked(userId, sessionIds) {
       const worker = Object.values(cluster.workers ?? {}).find((each) => each?.isConnected());
@@ -72,7 +101,7 @@ export async function runPrimary(config: Config, { bootstrapped }: { bootstrappe
   let births = 0;
   function fork(): Worker {
     const name = `${config.nodeId}.${++births}`;
-    const birth: Birth = { owner: `${name}.${incarnation}`, name, startedAt };
+    const birth: Birth = { owner: `${name}.${incarnation}`, name, nodeId: config.nodeId, startedAt };
     const worker = cluster.fork({ [BIRTH_VARIABLE]: JSON.stringify(birth) });
     sticky.adopt(worker);
     sticky.takeNewcomers(worker, false);
@@ -85,7 +114,7 @@ export async function runPrimary(config: Config, { bootstrapped }: { bootstrappe
       supervisor.ready(worker);
     });
     wire.onClose(() => {
-      host.dropOwner(birth.owner).catch((error: unknown) => {
+      dropOwner(state.ports, birth.owner).catch((error: unknown) => {
         logger.error('error', `what worker ${name} held could not be given back`, { error });
       });
     });
@@ -135,7 +164,7 @@ export async function runPrimary(config: Config, { bootstrapped }: { bootstrappe
   await once(server, 'listening').catch((error: Error) => giveUp(`PORT ${config.port}: ${error.message}`));
   lifecycle.onStop('public port', () => sticky.close());
   const reporting = startReporting({
-    census: host.state.census,
+    census: state.ports.census,
     clock,
     owner,
     nodeId: config.nodeId,
@@ -149,7 +178,7 @@ export async function runPrimary(config: Config, { bootstrapped }: { bootstrappe
   );
 
   async function logStats() {
-    const reports = await host.state.census.reports();
+    const reports = await state.ports.census.reports();
     const workers = reports.filter(({ role }) => role === 'worker');
     logger.info('stats', 'one minute', {
       workers: workers.length,

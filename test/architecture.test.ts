@@ -26,7 +26,7 @@ interface Rule {
 const featureOf = (path: string) => /^features\/([^/]+)\//.exec(path)?.[1];
 const isContract = (path: string) => basename(path) === 'contract.ts';
 const isService = (path: string) => basename(path) === 'service.ts';
-const isBackend = (path: string) => /\.(sqlite|mongo|redis)\.ts$/.test(path);
+const isBackend = (path: string) => /\.(sqlite|mongo|redis|copy)\.ts$/.test(path);
 const isDriver = (path: string) => path.startsWith('drivers/');
 
 /** Imports of a file for which `isForbidden` holds, as violations. */
@@ -45,11 +45,19 @@ const COMPOSES = [
   'admin/commands.ts',
   'app.ts',
   'backends.ts',
-  'sqlite-stores.ts',
-  'storage-thread.ts',
   'features/index.ts',
+  'mongo-stores.ts',
+  'sqlite-stores.ts',
+  'storage-copy.ts',
+  'storage-thread.ts',
 ];
-const CHOOSES_BACKENDS = ['backends.ts', 'sqlite-stores.ts', 'storage-thread.ts'];
+const CHOOSES_BACKENDS = [
+  'backends.ts',
+  'mongo-stores.ts',
+  'sqlite-stores.ts',
+  'storage-copy.ts',
+  'storage-thread.ts',
+];
 
 const TRANSPORTS_AND_STORES = /^(express|socket\.io|mongoose|ioredis|node:fs)([/-]|$)/;
 const BROWSER_SAFE = ['zod', 'kernel/schemas.ts'];

@@ -153,7 +153,7 @@ describe('each reference document’s variables load as they stand', () => {
       host: '0.0.0.0',
       port: 3000,
       httpPort: 4000,
-      nodeId: 'n1',
+      nodeId: 'auto',
       redisUrl: 'redis://localhost:6379',
       origins: ['http://localhost:3000'],
       jwt: { expiresInSeconds: 86_400 },
@@ -395,7 +395,7 @@ describe('bad values', () => {
     expect(() => load({ PORT: '70000', WORKERS: 'many' })).toThrow(
       'The configuration cannot be used:\n' +
         '  PORT: must be a whole number from 0 to 65535 (got "70000")\n' +
-        '  WORKERS: must be a whole number from 1 to 256 (got "many")',
+        '  WORKERS: must be a whole number from 1 to 64 (got "many")',
     );
   });
 

@@ -1,4 +1,4 @@
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { createConnection, createServer, type Socket } from 'node:net';
 import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -50,6 +50,7 @@ export async function listenForCommands(
   dataDir: string,
   answer: (command: unknown) => Promise<object>,
 ): Promise<() => Promise<void>> {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const path = socketPath(dataDir);
   const living = await connect(path);
   if (living) {

@@ -9,7 +9,7 @@ interface Started {
 }
 
 const descriptions: Record<string, string> = {
-  memory: 'in memory of this node (set REDIS_URL for several nodes)',
+  memory: 'in memory of this node (several nodes need REDIS_URL and MONGODB_URI)',
   redis: 'Redis',
   sqlite: 'SQLite in',
   mongodb: 'MongoDB',

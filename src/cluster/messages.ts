@@ -17,6 +17,8 @@ export interface Birth {
   readonly owner: string;
   /** `n1.2` */
   readonly name: string;
+  /** As leased; the settings may say `auto`. */
+  readonly nodeId: string;
   /** When the primary started, ms since the epoch. */
   readonly startedAt: number;
 }

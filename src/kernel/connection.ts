@@ -33,6 +33,8 @@ export interface Connection {
   leave(room: Room): void;
   /** To this socket only. */
   emit(event: string, body: unknown): void;
+  /** Called with every event that goes to this socket, whichever worker sends it. */
+  onPushed(listener: (event: string, body: unknown) => void): void;
   /** False once the socket is gone; what was joined or claimed after that must be given back. */
   readonly alive: boolean;
   /**

@@ -19,13 +19,15 @@ export async function drainConnections(
 ): Promise<void> {
   const endsAt = clock.now() + deadlineMs;
   const windowMs = deadlineMs / 2;
-  const waiting = [...connections.all()].sort(() => Math.random() - 0.5);
+  const waiting = [...connections.all()]
+    .map((connection) => ({ connection, turn: Math.random() }))
+    .sort((one, other) => one.turn - other.turn);
   const batchSize = Math.max(
     Math.ceil((CLOSES_PER_SECOND * BATCH_MS) / 1000),
     Math.ceil((waiting.length * BATCH_MS) / Math.max(windowMs, BATCH_MS)),
   );
   while (waiting.length > 0) {
-    for (const connection of waiting.splice(0, batchSize)) connection.drop();
+    for (const { connection } of waiting.splice(0, batchSize)) connection.drop();
     if (waiting.length === 0) break;
     const pauseMs = BATCH_MS * (0.5 + Math.random());
     await new Promise<void>((resolve) => void clock.after(pauseMs, resolve));

@@ -51,6 +51,8 @@ export interface Behaviour<C extends Contract> {
   readonly identified?: (connection: Connection, before: Identity) => Awaitable<void>;
   /** The socket is gone and its last event is done. In reverse feature order. */
   readonly disconnected?: (connection: Connection) => Awaitable<void>;
+  /** The shared state was away, or has forgotten this worker: says again what the worker's sockets have. */
+  readonly restate?: () => Promise<void>;
   /** Called once before the worker listens. What starts here stops through `lifecycle`. */
   readonly start?: (lifecycle: Lifecycle) => Awaitable<void>;
 }

@@ -61,8 +61,10 @@ export function httpLimits(
         max: bucket === 'api' ? max * SIGNED_IN_FACTOR : max,
         windowMs,
       }),
-      handler: () => {
-        throw new AppError('RATE_LIMITED', 'Too many requests. Try again later.');
+      handler: (_request, response) => {
+        // The library has just set it.
+        const seconds = String(response.getHeader('Retry-After'));
+        throw new AppError('RATE_LIMITED', `Too many requests. Try again in ${seconds} s.`);
       },
     });
   }

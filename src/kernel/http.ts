@@ -41,6 +41,9 @@ export interface Caller {
 }
 
 export const securityHeaders = helmet({
+  // Whoever ends TLS in front of this server decides for how long, and for which names.
+  strictTransportSecurity: false,
+  xFrameOptions: { action: 'deny' },
   contentSecurityPolicy: {
     useDefaults: false,
     directives: {

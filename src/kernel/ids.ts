@@ -7,8 +7,13 @@ export interface Ids {
 
 /** 2024-01-01T00:00:00Z; 41 bits last until 2093. */
 const EPOCH_MS = 1_704_067_200_000;
+const SLOTS = 256;
 /** Workers that can make ids at the same time. */
-export const ID_SLOTS = 256;
+export const ID_SLOTS = SLOTS - 1;
+/**
+ * Of primaries and tools, which make an account once in a while. Two that do so in the same millisecond meet the unique index.
+ */
+export const PRIMARY_SLOT = SLOTS - 1;
 const PER_MILLISECOND = 16;
 
 /**
@@ -16,7 +21,7 @@ const PER_MILLISECOND = 16;
  * A clock that steps back, and more than 16 ids in a millisecond, borrow from the milliseconds ahead; order is kept.
  */
 export function createIds(clock: Clock, slot: number): Ids {
-  if (!Number.isInteger(slot) || slot < 0 || slot >= ID_SLOTS)
+  if (!Number.isInteger(slot) || slot < 0 || slot >= SLOTS)
     throw new RangeError(`worker slot out of range: ${slot}`);
   let millisecond = 0;
   let sequence = 0;
@@ -30,7 +35,7 @@ export function createIds(clock: Clock, slot: number): Ids {
         millisecond += 1;
         sequence = 0;
       }
-      return String((millisecond * ID_SLOTS + slot) * PER_MILLISECOND + sequence);
+      return String((millisecond * SLOTS + slot) * PER_MILLISECOND + sequence);
     },
   };
 }

@@ -21,6 +21,7 @@ export function connectionOf(socket: Socket, ip: string): Connection {
     join: (room) => void socket.join(room),
     leave: (room) => void socket.leave(room),
     emit: (event, body) => void socket.emit(event, body),
+    onPushed: (listener) => void socket.onAnyOutgoing(listener),
     get alive() {
       return socket.connected;
     },

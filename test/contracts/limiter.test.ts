@@ -6,7 +6,8 @@ import { limiterContract } from './limiter.ts';
 import { stateBackends, type StateBackend } from './state-backends.ts';
 
 /** As a worker has it: what is refused once is refused here until its window ends. */
-const rememberingRefusals = ({ name, open }: StateBackend): StateBackend => ({
+const rememberingRefusals = ({ name, missing, open }: StateBackend): StateBackend => ({
+  missing,
   name: `${name}, refusals remembered`,
   async open() {
     const inner = await open();

@@ -5,6 +5,16 @@ import { matchPoolContract } from './match-pool.ts';
 
 matchPoolContract('bridged', async () => {
   const clock = fakeClock();
-  const { ports, close } = bridged({ pool: memoryMatchPool(clock) });
-  return { pool: ports.pool, advance: clock.advance, close };
+  let host = bridged({ pool: memoryMatchPool(clock) });
+  return {
+    get pool() {
+      return host.ports.pool;
+    },
+    advance: clock.advance,
+    lose() {
+      host.close();
+      host = bridged({ pool: memoryMatchPool(clock) });
+    },
+    close: () => host.close(),
+  };
 });

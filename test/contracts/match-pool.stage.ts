@@ -1,11 +1,26 @@
 import { afterEach, beforeEach, expect } from 'vitest';
 import type { MatchOptions } from '../../src/features/matching/contract.ts';
-import type { MatchPool, Notice, Party, RequestOutcome } from '../../src/features/matching/pool.ts';
+import type {
+  Claims,
+  Mark,
+  MatchPool,
+  Notice,
+  Party,
+  RequestOutcome,
+} from '../../src/features/matching/pool.ts';
 
 export interface MatchPoolUnderTest {
   readonly pool: MatchPool;
   /** Lets `ms` pass for the pool; nothing else moves its time. */
   advance(ms: number): void | Promise<void>;
+  /** Everything is lost, and another run begins. */
+  lose(): void | Promise<void>;
+  /** Undefined where nothing of what was outlives a loss. */
+  readonly snapshot?: {
+    save(): Promise<void>;
+    /** Another run begins with what was there when `save` was called. */
+    restore(): Promise<void>;
+  };
   close(): void | Promise<void>;
 }
 
@@ -27,12 +42,12 @@ export type Stage = ReturnType<typeof stageOf>;
 export function stageOf(make: () => Promise<MatchPoolUnderTest>) {
   let under: MatchPoolUnderTest;
   let asked = 0;
-  let seen = 0;
+  let seen: Mark | undefined;
 
   beforeEach(async () => {
     under = await make();
     asked = 0;
-    seen = 0;
+    seen = undefined;
   });
   afterEach(() => under.close());
 
@@ -98,7 +113,18 @@ export function stageOf(make: () => Promise<MatchPoolUnderTest>) {
     },
   });
 
+  /** What `owner`'s sockets claim; true under `heldUnder`. */
+  async function reclaim(owner: string, heldUnder: string, claims: Partial<Claims>) {
+    const asOf = await under.pool.standing();
+    return under.pool.reclaim({ owner, heldUnder, asOf, seats: [], places: [], candidates: [], ...claims });
+  }
+  const run = async () => (await under.pool.standing()).run;
+
   return {
+    reclaim,
+    run,
+    lose: async () => under.lose(),
+    snapshot: () => under.snapshot,
     /** The pool of the test that runs. */
     pool: () => under.pool,
     socket,

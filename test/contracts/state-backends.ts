@@ -1,9 +1,20 @@
-import { vi } from 'vitest';
+import { afterAll, vi } from 'vitest';
+import { connectRedis } from '../../src/drivers/redis.ts';
+import { redisRoster } from '../../src/features/presence/roster.redis.ts';
 import { memoryRoster, type Roster } from '../../src/features/presence/roster.ts';
+import { redisCensus } from '../../src/kernel/census.redis.ts';
 import { memoryCensus, type Census } from '../../src/kernel/census.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { redisLeases } from '../../src/kernel/leases.redis.ts';
 import { memoryLeases, type Leases } from '../../src/kernel/leases.ts';
+import { redisLimiter } from '../../src/kernel/limiter.redis.ts';
 import { memoryLimiter, type Limiter } from '../../src/kernel/limiter.ts';
+import { silentLogger } from '../../src/kernel/logger.ts';
+import { redisNodes } from '../../src/kernel/nodes.redis.ts';
+import { memoryNodes, type Nodes } from '../../src/kernel/nodes.ts';
+import { redisOwners } from '../../src/kernel/owners.redis.ts';
+import { memoryOwners, type Owners } from '../../src/kernel/owners.ts';
+import { closeTestRedis, redisForTests, withoutRedis } from '../harness/redis.ts';
 import { bridged } from './bridged.ts';
 
 export interface StatePortsUnderTest {
@@ -11,6 +22,8 @@ export interface StatePortsUnderTest {
   readonly leases: Leases;
   readonly limiter: Limiter;
   readonly census: Census;
+  readonly owners: Owners;
+  readonly nodes: Nodes;
 }
 
 export interface StateUnderTest {
@@ -24,6 +37,8 @@ export interface StateUnderTest {
 
 export interface StateBackend {
   readonly name: string;
+  /** Why its tests cannot run here. */
+  readonly missing?: string | undefined;
   /** Empty ports. */
   open(): Promise<StateUnderTest>;
 }
@@ -43,6 +58,8 @@ async function memory(): Promise<StateUnderTest> {
       leases: memoryLeases(systemClock),
       limiter: memoryLimiter(),
       census: memoryCensus(),
+      owners: memoryOwners(systemClock),
+      nodes: memoryNodes(systemClock),
     },
     now: () => Date.now(),
     advance: (ms) => void vi.advanceTimersByTime(ms),
@@ -64,8 +81,43 @@ async function behindBridge(): Promise<StateUnderTest> {
   };
 }
 
+afterAll(closeTestRedis);
+
+/**
+ * Its scripts take the time from the test; it stands still in this process as well, for what counts here. `isCluster`: as one node
+ * of a Redis Cluster, which refuses keys that may live on different nodes.
+ */
+async function redis(isCluster: boolean): Promise<StateUnderTest> {
+  const { url, prefix, empty } = await redisForTests(isCluster);
+  const start = Date.UTC(2026, 0, 1);
+  const connection = await connectRedis({
+    ...{ url, prefix, logger: silentLogger, newcomersWaitMs: Number.MIN_SAFE_INTEGER },
+    now: () => Date.now(),
+  });
+  vi.useFakeTimers({ now: start, toFake: ['Date'] });
+  return {
+    ports: {
+      roster: redisRoster(connection),
+      leases: redisLeases(connection),
+      limiter: redisLimiter(connection, silentLogger),
+      census: redisCensus(connection),
+      owners: redisOwners(connection),
+      nodes: redisNodes(connection),
+    },
+    now: () => Date.now(),
+    advance: (ms) => void vi.setSystemTime(Date.now() + ms),
+    async close() {
+      vi.useRealTimers();
+      await connection.close();
+      await empty();
+    },
+  };
+}
+
 /** Every home of the shared state: a new one passes the suites of all its ports by being added here. */
 export const stateBackends: readonly StateBackend[] = [
   { name: 'memory', open: memory },
   { name: 'bridged', open: behindBridge },
+  { name: 'Redis', missing: withoutRedis, open: () => redis(false) },
+  { name: 'Redis Cluster', missing: withoutRedis, open: () => redis(true) },
 ];

@@ -1,7 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openMongo } from '../../src/drivers/mongo.ts';
 import { openWriter, type Sqlite } from '../../src/drivers/sqlite.ts';
+import { silentLogger } from '../../src/kernel/logger.ts';
+import { mongoStores, prepareMongo } from '../../src/mongo-stores.ts';
 import {
   migrations,
   remoteStores,
@@ -10,6 +13,7 @@ import {
   workerStores,
   type Stores,
 } from '../../src/sqlite-stores.ts';
+import { startMongo, whyNoMongo } from '../harness/mongo.ts';
 
 export interface StorageUnderTest {
   readonly stores: Stores;
@@ -71,9 +75,31 @@ async function threaded(readsLocally: boolean): Promise<StorageUnderTest> {
   };
 }
 
+/** One server without a replica set, as B starts it. */
+async function onMongo(): Promise<StorageUnderTest> {
+  const server = await startMongo();
+  const mongo = await openMongo({ uri: server.uri, logger: silentLogger });
+  await prepareMongo(mongo, 'test', silentLogger);
+  return {
+    stores: mongoStores(mongo),
+    async empty() {
+      const collections = Object.values(mongo.connection.collections);
+      await Promise.all(collections.map((each) => each.deleteMany({ _id: { $exists: true } })));
+    },
+    async close() {
+      await mongo.close();
+      await server.close();
+    },
+  };
+}
+
+/** Why MongoDB's suites do not run here: for the one skipped test that says so (mongo.test.ts). */
+export const noMongo = await whyNoMongo('server');
+
 /** Every storage: a new one passes the suites of all stores by being added here. */
 export const storageBackends: readonly StorageBackend[] = [
   { name: 'SQLite', open: direct },
   { name: 'SQLite through the storage thread', open: () => threaded(false) },
   { name: 'SQLite through the storage thread, read locally', open: () => threaded(true) },
+  ...(noMongo === undefined ? [{ name: 'MongoDB', open: onMongo }] : []),
 ];

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TestClient } from '../harness/client.ts';
-import { startCluster, type Cluster } from '../harness/cluster.ts';
+import type { Cluster } from '../harness/cluster.ts';
+import { startCluster } from '../harness/topology.ts';
 import { http } from '../harness/http.ts';
 
 /** The authentication examples of reference/D-chat-service-backend.md, word for word, on two workers. */

@@ -82,6 +82,7 @@ function socketOf(identity: Identity): FakeSocket {
     emit: (event: string, body: unknown) => void socket.received.push([event, body]),
     drop: () => void (socket.alive = false),
     end: () => void (socket.alive = false),
+    onPushed() {},
     probe: async () => true,
   };
   sockets.push(socket);

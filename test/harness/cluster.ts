@@ -18,6 +18,11 @@ const generousLimits = Object.fromEntries(
   ]),
 );
 
+export interface ClusterOptions {
+  readonly workers?: number;
+  readonly env?: Record<string, string>;
+}
+
 export interface Cluster {
   /** The sticky port: everything works here. */
   readonly url: string;
@@ -39,10 +44,7 @@ export interface Cluster {
 }
 
 /** The real server, as `npm start` runs it, in a directory of its own. */
-export async function startCluster({
-  workers = 2,
-  env = {},
-}: { workers?: number; env?: Record<string, string> } = {}): Promise<Cluster> {
+export async function startCluster({ workers = 2, env = {} }: ClusterOptions = {}): Promise<Cluster> {
   const home = mkdtempSync(join(tmpdir(), 'realtime-chat-'));
   const dataDir = join(home, 'data');
   const logDir = join(home, 'logs');

@@ -23,7 +23,7 @@ export const sessionsTable: Migration = {
   `,
 };
 
-interface SessionRow {
+export interface SessionRow {
   id: number;
   user_id: number;
   ip: string;
@@ -37,7 +37,7 @@ interface SessionRow {
   refresh_id: string;
 }
 
-const sessionOf = (row: SessionRow): Session => ({
+export const sessionOf = (row: SessionRow): Session => ({
   id: String(row.id),
   userId: String(row.user_id),
   ip: row.ip,

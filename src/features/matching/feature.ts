@@ -72,6 +72,7 @@ export const matchingFeature = featureOf(matchingContract)((needs: Needs) => {
     async disconnected(connection) {
       if (connection.identity.kind === 'user') await matching.depart(connection);
     },
+    restate: () => matching.restate(),
     start(lifecycle) {
       lifecycle.onStop(
         'match collector',

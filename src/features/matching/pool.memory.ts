@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../kernel/clock.ts';
 import type { UnmatchReason } from './contract.ts';
 import { wishOf } from './fit.ts';
@@ -5,17 +6,28 @@ import { RECENT_PARTNERS, timing } from './pool.ts';
 import type { Arrival, MatchPool, MatchRequest, Notice, Party } from './pool.ts';
 import { Queue, RecentPartners } from './queue.memory.ts';
 import type { Entry } from './queue.memory.ts';
-import { connected, matched, partnerIn, seatsOf } from './seat.memory.ts';
+import { connected, matched, partnerIn, seatsOf, toHolder } from './seat.memory.ts';
 import type { Seat, Vacant } from './seat.memory.ts';
+import { memoryReclaimer } from './reclaim.memory.ts';
 
-/** One process decides: every method runs to its end without awaiting, which makes it atomic. */
-export function memoryMatchPool(clock: Clock): MatchPool {
+/** What a connection has, and since which turn. */
+export interface Attached {
+  readonly party: Party;
+  readonly place: Entry | Seat;
+  readonly turn: number;
+}
+
+/**
+ * One process decides: every method runs to its end without awaiting, which makes it atomic.
+ * @param run another one for each pool
+ */
+export function memoryMatchPool(clock: Clock, run: string = randomUUID()): MatchPool {
   const recents = new RecentPartners();
   const queue = new Queue(recents);
   /** By user: where they wait or sit. */
   const places = new Map<string, Entry | Seat>();
   /** By connection: who waits, who has a seat and, while that is vacant, its candidates. Emptied by `forget`, `finish` and `resume`. */
-  const connections = new Map<string, { readonly party: Party; readonly place: Entry | Seat }>();
+  const connections = new Map<string, Attached>();
   /** Oldest vacancy first. */
   const vacancies = new Map<Seat, Vacant>();
   let unseen: { readonly number: number; readonly current: () => Notice | null }[] = [];
@@ -24,7 +36,7 @@ export function memoryMatchPool(clock: Clock): MatchPool {
 
   function settle(party: Party, place: Entry | Seat): void {
     places.set(party.user.id, place);
-    connections.set(party.connectionId, { party, place });
+    connections.set(party.connectionId, { party, place, turn: ++turns });
   }
 
   function renew(place: Entry | Seat, party: Party): void {
@@ -55,37 +67,60 @@ export function memoryMatchPool(clock: Clock): MatchPool {
     return partner ? pair(entry, partner) : [];
   }
 
-  function enqueue(request: MatchRequest, party: Party, place: Entry | undefined): Entry {
-    const asked = { party, matchId: request.matchId, blocked: new Set(request.blocked), turn: ++turns };
-    if (place) return Object.assign(place, asked, { wish: wishOf(request.options, place.wish.since) });
-    const entry: Entry = { kind: 'entry', ...asked, wish: wishOf(request.options, clock.now()) };
-    queue.add(entry);
-    settle(party, entry);
-    return entry;
+  function entryOf({ options, matchId, blocked, ...party }: MatchRequest, since: number): Entry {
+    const { connectionId, owner, user } = party;
+    return {
+      kind: 'entry',
+      party: { connectionId, owner, user },
+      wish: wishOf(options, since),
+      matchId,
+      blocked: new Set(blocked),
+      turn: ++turns,
+    };
   }
 
-  function resume(seat: Seat, vacant: Vacant, party: Party): Notice[] {
-    for (const { connectionId } of vacant.candidates) connections.delete(connectionId);
+  function enqueue(request: MatchRequest, place: Entry | undefined): Entry {
+    const entry = entryOf(request, place?.wish.since ?? clock.now());
+    if (place) Object.assign(place, entry);
+    else queue.add(entry);
+    settle(entry.party, place ?? entry);
+    return place ?? entry;
+  }
+
+  function take(seat: Seat, party: Party, resumedAt: number): void {
+    if (!seat.state.party)
+      for (const { connectionId } of seat.state.candidates) connections.delete(connectionId);
     vacancies.delete(seat);
-    seat.state = { party, resumedAt: clock.now() };
+    seat.state = { party, resumedAt };
     seat.user = party.user;
     settle(party, seat);
-    const partner = seat.partner.state.party;
-    if (!partner) return [matched(seat, party, { initiator: false, resumed: true, partnerAway: true })];
+  }
+
+  function resume(seat: Seat, party: Party): Notice[] {
+    take(seat, party, clock.now());
+    const partner = seat.partner.state;
+    const isPresent = partner.party !== null;
+    seat.initiator = isPresent;
+    if (isPresent) seat.partner.initiator = false;
+    else partner.believedAway = partner.unclaimed;
     return [
-      matched(seat, party, { initiator: true, resumed: true, partnerAway: false }),
-      { kind: 'partner-back', tell: partner.connectionId, matchId: seat.matchId },
+      matched(seat, party, { initiator: isPresent, resumed: true, partnerAway: !isPresent }),
+      ...toHolder(seat.partner, 'partner-back'),
     ];
   }
 
   function offer(seat: Seat, vacant: Vacant, party: Party, matchId: string | undefined): Arrival {
     if (matchId === seat.matchId || clock.now() - vacant.since >= timing.offerMs) {
-      return { kind: 'resumed', notices: resume(seat, vacant, party) };
+      return { kind: 'resumed', notices: resume(seat, party) };
     }
+    addCandidate(seat, vacant, party);
+    return { kind: 'candidate' };
+  }
+
+  function addCandidate(seat: Seat, vacant: Vacant, party: Party): void {
     const others = vacant.candidates.filter(({ connectionId }) => connectionId !== party.connectionId);
     vacant.candidates = [...others, party];
     settle(party, seat);
-    return { kind: 'candidate' };
   }
 
   /** Ends the match and tells `audience`: a seat's socket or, while it is vacant, the newest of those about to get it. */
@@ -99,8 +134,14 @@ export function memoryMatchPool(clock: Clock): MatchPool {
       vacancies.delete(side);
       places.delete(side.user.id);
     }
-    recents.remember(seat.user.id, seat.partner.user.id, clock.now());
+    recents.remember(seat.user.id, seat.partner.user.id, seat.matchId, clock.now());
     return notices;
+  }
+
+  function vacate(seat: Seat, how: Pick<Vacant, 'unclaimed' | 'believedAway'>): void {
+    const vacant: Vacant = { party: null, since: clock.now(), candidates: [], ...how };
+    seat.state = vacant;
+    vacancies.set(seat, vacant);
   }
 
   function forget(connectionId: string): Notice[] {
@@ -116,11 +157,8 @@ export function memoryMatchPool(clock: Clock): MatchPool {
       place.state.candidates = place.state.candidates.filter((party) => party.connectionId !== connectionId);
       return [];
     }
-    const vacant: Vacant = { party: null, since: clock.now(), candidates: [] };
-    place.state = vacant;
-    vacancies.set(place, vacant);
-    const partner = place.partner.state.party;
-    return partner ? [{ kind: 'partner-away', tell: partner.connectionId, matchId: place.matchId }] : [];
+    vacate(place, { unclaimed: false, believedAway: false });
+    return toHolder(place.partner, 'partner-away');
   }
 
   /** Keeps notices for `collect`, which asks each what there is left to say. */
@@ -150,6 +188,23 @@ export function memoryMatchPool(clock: Clock): MatchPool {
     if (before && before.party.user.id !== user.id) post(forget(connectionId));
   }
 
+  const reclaimer = memoryReclaimer({
+    run,
+    clock,
+    queue,
+    recents,
+    places,
+    connections,
+    settle,
+    take,
+    resume,
+    vacate,
+    finish,
+    forget,
+    addCandidate,
+    entryOf,
+  });
+
   return {
     async request(request) {
       const party: Party = { connectionId: request.connectionId, owner: request.owner, user: request.user };
@@ -159,7 +214,7 @@ export function memoryMatchPool(clock: Clock): MatchPool {
 
       if (place?.kind === 'seat') {
         const { state } = place;
-        if (!state.party) return { status: 'matched', notices: resume(place, state, party) };
+        if (!state.party) return { status: 'matched', notices: resume(place, party) };
         if (state.party.connectionId !== party.connectionId) return { status: 'conflict', notices: [] };
         if (clock.now() - state.resumedAt < timing.resumedMs) {
           renew(place, party);
@@ -171,7 +226,7 @@ export function memoryMatchPool(clock: Clock): MatchPool {
         return { status: 'conflict', notices: [] };
       }
 
-      const meeting = ask(enqueue(request, party, place));
+      const meeting = ask(enqueue(request, place));
       return { status: meeting.length > 0 ? 'matched' : 'waiting', notices: [...parting, ...meeting] };
     },
 
@@ -237,22 +292,36 @@ export function memoryMatchPool(clock: Clock): MatchPool {
 
     async collect(seen) {
       const now = clock.now();
-      for (const entry of queue.takeWidened(now)) if (queue.has(entry)) post(ask(entry));
+      for (const entry of queue.takeDue(now)) if (queue.has(entry)) post(ask(entry));
       for (const [seat, vacant] of vacancies) {
         const vacantMs = now - vacant.since;
         if (vacantMs < timing.offerMs) break;
         const newest = vacant.candidates.at(-1);
-        if (newest) post(resume(seat, vacant, newest));
+        if (newest) post(resume(seat, newest));
         else if (vacantMs >= timing.graceMs) post(finish(seat, 'disconnected', [seat.partner]));
+        else if (vacant.unclaimed && vacantMs >= timing.claimMs) {
+          vacant.unclaimed = false;
+          if (!vacant.believedAway) post(toHolder(seat.partner, 'partner-away'));
+        }
       }
       recents.sweep(now);
-      unseen = unseen.filter(({ number, current }) => number > seen && current());
-      return { notices: unseen.flatMap(({ current }) => current() ?? []), last };
+      const [seenRun, seenNumber] = seen?.split('#') ?? [];
+      const seenBy = seenRun === run ? Number(seenNumber) : 0;
+      unseen = unseen.filter(({ number, current }) => number > seenBy && current());
+      return { notices: unseen.flatMap(({ current }) => current() ?? []), last: `${run}#${last}` };
     },
 
     async dropOwner(owner) {
       for (const [connectionId, { party }] of connections)
         if (party.owner === owner) post(forget(connectionId));
+    },
+
+    async standing() {
+      return { run, turn: turns };
+    },
+
+    async reclaim(claims) {
+      return reclaimer.reclaim(claims);
     },
   };
 }

@@ -13,6 +13,8 @@ export const timing = {
   offerMs: 1_000,
   /** A `user:match` this soon after a resume answers the resumed match instead of skipping. */
   resumedMs: 5_000,
+  /** After the state was lost: how long an unclaimed seat is taken for present, and new matches of those who waited are held back. */
+  claimMs: 3_000,
   /** How long somebody's last partners are remembered. */
   recentMs: 60 * 60 * 1000,
 } as const;
@@ -91,6 +93,56 @@ export interface SeatState {
   readonly partnerConnectionId: string | null;
 }
 
+/** Opaque: up to which notice everything was delivered. */
+export type Mark = string;
+
+/** Where the state stands. */
+export interface Standing {
+  /** Another one when what was decided before may be lost, or undone: Redis started anew, or another one took over. */
+  readonly run: string;
+  /** Grows with every change of hands. */
+  readonly turn: number;
+}
+
+/** A seat that a socket has, as its worker was told. */
+export interface SeatClaim extends Party {
+  readonly matchId: string;
+  readonly partner: PublicUser;
+  readonly sharedInterests: readonly string[];
+  /** These two as the socket was told last. */
+  readonly initiator: boolean;
+  readonly partnerAway: boolean;
+}
+
+/** A place in the queue: the request that waits. */
+export interface PlaceClaim extends MatchRequest {
+  /** Since the user first asked. */
+  readonly waitedMs: number;
+}
+
+/** All that the sockets of one worker have. */
+export interface Claims {
+  readonly owner: string;
+  /** The run of the last `reclaim` that succeeded; empty before the first. */
+  readonly heldUnder: string;
+  /**
+   * Asked for before the claims were gathered, when every earlier call was answered: what a socket got later is left alone,
+   * whatever is claimed for it, or not.
+   */
+  readonly asOf: Standing;
+  readonly seats: readonly SeatClaim[];
+  readonly places: readonly PlaceClaim[];
+  /** Sockets that were answered `candidate` and have heard nothing since. */
+  readonly candidates: readonly Party[];
+}
+
+export interface Reclaimed {
+  /** Whatever differs from what the sockets were told, and what their partners have to hear. */
+  readonly notices: readonly Notice[];
+  /** Connections that claimed a place in the queue or a candidacy and have none: another socket of the user has what there is. */
+  readonly dropped: readonly string[];
+}
+
 /**
  * Who waits, who is matched with whom, and which socket has which seat.
  * Every method is one atomic decision for the whole cluster; a user is in at most one of queue and match, and a match has two
@@ -149,13 +201,31 @@ export interface MatchPool {
 
   /**
    * What became due: entries whose wait widened and now pair, candidates that get their seat, seats whose grace is over,
-   * partners to tell about a lost worker. Notices are numbered from 1, `last` is the newest number given; those up to `seen` are
-   * forgotten, the others come again, in order, until they are seen: a collector that dies loses none, its successor may deliver
-   * some twice. Each says what is true when it is collected: nothing of a match that ended or a partner who is back, no end of a
-   * match to a socket that has asked anew since, and `matched` shows whether the partner is away by now.
+   * partners to tell about a lost worker. Notices up to `seen`, the `last` of an earlier answer, are forgotten; the others come
+   * again, in order, until they are seen: a collector that dies loses none, its successor may deliver some twice. A mark from
+   * before the state was lost forgets nothing. Each says what is true when it is collected: nothing of a match that ended or a
+   * partner who is back, no end of a match to a socket that has asked anew since, and `matched` shows whether the partner is away
+   * by now.
    */
-  collect(seen: number): Promise<{ readonly notices: readonly Notice[]; readonly last: number }>;
+  collect(seen?: Mark): Promise<{ readonly notices: readonly Notice[]; readonly last: Mark }>;
 
   /** Vacates every seat and removes every place and candidate of a worker that is gone. Ends no match. `collect` tells the partners. */
   dropOwner(owner: string): Promise<void>;
+
+  standing(): Promise<Standing>;
+
+  /**
+   * A worker says again what its sockets have: when Redis is back, after it could not renew its lease, and from time to time, for
+   * notices are delivered at most once. Saying it twice does no harm. Claims that agree with the state change nothing.
+   * - A vacated seat is taken by the claimant as by any socket that returns; who claims a seat that ended, or that another socket
+   *   has, hears `unmatched disconnected`; who has another seat than it claims hears of that as if it returned.
+   * - Under another run than `heldUnder` a match that the state does not know is made again, unless it is known to have ended or
+   *   one of the two has a seat or a place from a later request (a greater `matchId`); what either has from an earlier one ends.
+   *   The partner's seat is unclaimed: vacated, but the partner is told so only after `claimMs`, and whoever claims it within
+   *   takes it in silence. The seats of a snapshot are all unclaimed, its places in the queue gone.
+   * - A place is taken again with the time waited, unless the user sits or waits otherwise: a seat that nobody has is taken.
+   * - What the owner has and does not claim has departed.
+   * @throws UNAVAILABLE when the run is not that of `asOf` any more: ask `standing` and gather the claims again
+   */
+  reclaim(claims: Claims): Promise<Reclaimed>;
 }

@@ -30,6 +30,8 @@ export class Queue {
       widens: ({ language }: Wish) => Boolean(language),
     },
   ];
+  /** Entries that were claimed back, and when they are asked. */
+  readonly #returned = new Map<Entry, number>();
   readonly #recents: RecentPartners;
 
   constructor(recents: RecentPartners) {
@@ -49,8 +51,18 @@ export class Queue {
     for (const { entries } of this.#narrow) entries.add(entry);
   }
 
+  /** Who waits since before, at the place of that time. Seats that others have still to claim go before new matches. */
+  restore(entry: Entry, now: number): void {
+    const askAt = now + timing.claimMs;
+    insert(this.#entries, entry);
+    for (const { afterMs, entries } of this.#narrow)
+      if (entry.wish.since + afterMs > askAt) insert(entries, entry);
+    this.#returned.set(entry, askAt);
+  }
+
   remove(entry: Entry): void {
     this.#entries.delete(entry);
+    this.#returned.delete(entry);
     for (const { entries } of this.#narrow) entries.delete(entry);
   }
 
@@ -65,8 +77,8 @@ export class Queue {
     return met;
   }
 
-  /** Each entry once for each step in which it began to accept more. Costs what became due, however many wait. */
-  takeWidened(now: number): Set<Entry> {
+  /** Each entry once for each step in which it began to accept more, or was to be asked. Costs what became due, however many wait. */
+  takeDue(now: number): Set<Entry> {
     const widened = new Set<Entry>();
     for (const { afterMs, entries, widens } of this.#narrow) {
       for (const entry of entries) {
@@ -75,7 +87,22 @@ export class Queue {
         if (widens(entry.wish)) widened.add(entry);
       }
     }
+    for (const [entry, askAt] of this.#returned) {
+      if (now < askAt) break;
+      this.#returned.delete(entry);
+      widened.add(entry);
+    }
     return widened;
+  }
+}
+
+/** In order of time. */
+function insert(entries: Set<Entry>, entry: Entry): void {
+  const later = [...entries].filter(({ wish }) => wish.since > entry.wish.since);
+  entries.add(entry);
+  for (const other of later) {
+    entries.delete(other);
+    entries.add(other);
   }
 }
 
@@ -83,24 +110,50 @@ function apart(one: Entry, other: Entry): boolean {
   return one.blocked.has(other.party.user.id) || other.blocked.has(one.party.user.id);
 }
 
+interface Meeting {
+  readonly partnerId: string;
+  /** Of their last match. */
+  readonly matchId: string;
+  readonly at: number;
+}
+
+/** Ids are numbers without leading zeros. */
+export function isLater(matchId: string, than: string): boolean {
+  return matchId.length === than.length ? matchId > than : matchId.length > than.length;
+}
+
 export class RecentPartners {
   // By user, newest partner first; users in order of their newest meeting, so that the sweep stops at the first who stays.
-  readonly #meetings = new Map<string, readonly { partnerId: string; at: number }[]>();
+  readonly #meetings = new Map<string, readonly Meeting[]>();
 
-  remember(one: string, other: string, now: number): void {
-    this.#add(one, other, now);
-    this.#add(other, one, now);
+  remember(one: string, other: string, matchId: string, now: number): void {
+    this.#add(one, { partnerId: other, matchId, at: now });
+    this.#add(other, { partnerId: one, matchId, at: now });
   }
 
-  #add(userId: string, partnerId: string, at: number): void {
-    const earlier = (this.#meetings.get(userId) ?? []).filter((meeting) => meeting.partnerId !== partnerId);
+  #add(userId: string, meeting: Meeting): void {
+    const earlier = (this.#meetings.get(userId) ?? []).filter(
+      ({ partnerId }) => partnerId !== meeting.partnerId,
+    );
     this.#meetings.delete(userId);
-    this.#meetings.set(userId, [{ partnerId, at }, ...earlier].slice(0, RECENT_PARTNERS));
+    this.#meetings.set(userId, [meeting, ...earlier].slice(0, RECENT_PARTNERS));
+  }
+
+  #lately(userId: string, now: number): readonly Meeting[] {
+    return (this.#meetings.get(userId) ?? []).filter(({ at }) => now - at < timing.recentMs);
   }
 
   of(userId: string, now: number): string[] {
-    const meetings = this.#meetings.get(userId) ?? [];
-    return meetings.filter(({ at }) => now - at < timing.recentMs).map(({ partnerId }) => partnerId);
+    return this.#lately(userId, now).map(({ partnerId }) => partnerId);
+  }
+
+  /** Whether this match of the two, or a later one, is known to be over. */
+  ended(one: string, other: string, matchId: string, now: number): boolean {
+    const knows = (userId: string, partner: string) =>
+      this.#lately(userId, now).some(
+        (meeting) => meeting.partnerId === partner && !isLater(matchId, meeting.matchId),
+      );
+    return knows(one, other) || knows(other, one);
   }
 
   /** Asks both: each list is short, so one may have forgotten what the other remembers. */

@@ -9,6 +9,7 @@ import type { MatchPool } from './pool.ts';
 export function createPairRelay<P extends { readonly [event: string]: z.ZodType }>(
   pool: Pick<MatchPool, 'seat'>,
   outbox: Outbox<P>,
+  connections: { get(id: string): unknown },
 ): PairRelay<P> {
   async function seatOf(connectionId: string) {
     const seat = await pool.seat(connectionId);
@@ -21,7 +22,8 @@ export function createPairRelay<P extends { readonly [event: string]: z.ZodType 
     async send(connectionId, event, bodyFor) {
       const { pair, partnerConnectionId } = await seatOf(connectionId);
       if (partnerConnectionId === null) throw new AppError('UNAVAILABLE', 'Your partner is away. Try again.');
-      if (!outbox.isUp())
+      // A partner on this worker is reached without the adapter's help.
+      if (!outbox.isUp() && !connections.get(partnerConnectionId))
         throw new AppError('UNAVAILABLE', 'Your partner cannot be reached at the moment. Try again.');
       outbox.push(roomOf('seat', partnerConnectionId), event, bodyFor(pair));
       return pair;

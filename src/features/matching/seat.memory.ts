@@ -10,6 +10,8 @@ export interface Seat {
   readonly shared: readonly string[];
   readonly partner: Seat;
   user: PublicUser;
+  /** Of the two sides that are present, exactly one is. */
+  initiator: boolean;
   /** A new object for every change of hands: unseen notices compare it to know what has changed since. */
   state: Taken | Vacant;
 }
@@ -23,6 +25,10 @@ export interface Vacant {
   readonly since: number;
   /** Newest last. */
   candidates: readonly Party[];
+  /** After the state was lost: nobody was told that it is vacant, and until `claimMs` nobody is. */
+  unclaimed: boolean;
+  /** While it is unclaimed: the partner takes its user for away. */
+  believedAway: boolean;
 }
 
 /** Both sides of a new match, the asker's first. */
@@ -32,9 +38,14 @@ export function seatsOf(asker: Entry, waiter: Entry): [Seat, Seat] {
     matchId: asker.matchId,
     shared: sharedInterests(asker.wish, waiter.wish),
   } as const;
-  const side = ({ party }: Entry) => ({ ...both, user: party.user, state: { party, resumedAt: -Infinity } });
-  const first = side(asker) as Seat & { partner: Seat };
-  const second: Seat = { ...side(waiter), partner: first };
+  const side = ({ party }: Entry, initiator: boolean) => ({
+    ...both,
+    user: party.user,
+    initiator,
+    state: { party, resumedAt: -Infinity },
+  });
+  const first = side(asker, true) as Seat & { partner: Seat };
+  const second: Seat = { ...side(waiter, false), partner: first };
   first.partner = second;
   return [first, second];
 }
@@ -68,4 +79,9 @@ export function matched(
       ...view,
     },
   };
+}
+
+export function toHolder(seat: Seat, kind: 'partner-away' | 'partner-back'): Notice[] {
+  const { party } = seat.state;
+  return party ? [{ kind, tell: party.connectionId, matchId: seat.matchId }] : [];
 }

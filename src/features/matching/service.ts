@@ -4,8 +4,9 @@ import type { Ids } from '../../kernel/ids.ts';
 import type { Outbox } from '../../kernel/outbox.ts';
 import type { Peers } from '../../kernel/peers.ts';
 import { roomOf } from '../../kernel/rooms.ts';
-import type { MatchOptions, matchingContract } from './contract.ts';
-import type { MatchPool, Notice, Party } from './pool.ts';
+import type { Matched, MatchOptions, matchingContract, UnmatchReason } from './contract.ts';
+import type { CopiedMatchPool } from './pool.copied.ts';
+import type { Mark, Notice, Party } from './pool.ts';
 
 /** How long a socket that only seems alive has to answer a ping before its seat is vacated (CONTRACT 19). */
 const PROBE_MS = 2_000;
@@ -14,7 +15,7 @@ const PROBE_REPLY_MS = PROBE_MS + 500;
 const PROBE_TOPIC = 'matching:probe';
 
 export interface MatchingNeeds {
-  readonly pool: MatchPool;
+  readonly pool: CopiedMatchPool;
   readonly blocks: {
     idsBlockedBy(userId: string): Promise<readonly string[]>;
     betweenAny(userId: string, otherIds: readonly string[]): Promise<readonly string[]>;
@@ -28,8 +29,8 @@ export interface MatchingNeeds {
 
 export function createMatching(needs: MatchingNeeds) {
   const { pool, outbox } = needs;
-  /** Number of the last collected notice that was delivered. */
-  let seen = 0;
+  /** The last collected notice that was delivered. */
+  let seen: Mark | undefined;
 
   const partyOf = (connection: Connection, { id, username, avatar }: UserIdentity): Party => ({
     connectionId: connection.id,
@@ -97,6 +98,10 @@ export function createMatching(needs: MatchingNeeds) {
     /** A user's socket is there: in its room before it claims a seat, whichever way it comes to one. */
     async arrive(connection: Connection, user: UserIdentity): Promise<void> {
       connection.join(roomOf('seat', connection.id));
+      connection.onPushed((event, body) => {
+        const notice = noticeOf(connection, event, body);
+        if (notice) pool.heard([notice]);
+      });
       const named = connection.auth['matchId'];
       const matchId = typeof named === 'string' ? named : undefined;
       const party = partyOf(connection, user);
@@ -147,6 +152,11 @@ export function createMatching(needs: MatchingNeeds) {
       deliver(await pool.block(by, userId));
     },
 
+    /** After the shared state was away: claims what this worker's sockets have, and tells what became of the rest. */
+    async restate(): Promise<void> {
+      deliver((await pool.reclaimAll()).notices);
+    },
+
     /** For the one worker that has the role. */
     async collect(): Promise<void> {
       const { notices, last } = await pool.collect(seen);
@@ -154,4 +164,35 @@ export function createMatching(needs: MatchingNeeds) {
       seen = last;
     },
   };
+}
+
+type Pushes = (typeof matchingContract)['pushes'];
+
+/** What a push tells this worker about its own socket, when another worker has delivered it. */
+function noticeOf(connection: Connection, event: string, body: unknown): Notice | null {
+  const tell = connection.id;
+  switch (event as keyof Pushes) {
+    case 'user:matched': {
+      const { matchId, matchedUser, initiator, sharedInterests, resumed, partnerAway } = body as Matched;
+      const seat = { matchId, connectionId: tell, userId: connection.identity.id, partner: matchedUser };
+      return {
+        kind: 'matched',
+        seat: {
+          ...seat,
+          initiator,
+          sharedInterests,
+          resumed: resumed === true,
+          partnerAway: partnerAway === true,
+        },
+      };
+    }
+    case 'user:unmatched':
+      return { kind: 'unmatched', tell, ...(body as { matchId: string; reason: UnmatchReason }) };
+    case 'user:partner-away':
+      return { kind: 'partner-away', tell, matchId: (body as { matchId: string }).matchId };
+    case 'user:partner-back':
+      return { kind: 'partner-back', tell, matchId: (body as { matchId: string }).matchId };
+    default:
+      return null;
+  }
 }

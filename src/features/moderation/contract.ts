@@ -1,11 +1,21 @@
 import { z } from 'zod';
 import { contractOf, request, route } from '../../kernel/contract.ts';
-import { Id, PublicUser, optional } from '../../kernel/schemas.ts';
+import { Id, PublicUser, Timestamp, optional } from '../../kernel/schemas.ts';
 
 export const limits = { blocksPerUser: 1000, reportDetails: 1000 } as const;
 
 export const ReportReason = z.enum(['nudity', 'harassment', 'minor', 'spam', 'hate', 'other']);
 export type ReportReason = z.infer<typeof ReportReason>;
+
+export const ReportInfo = z.object({
+  id: z.string(),
+  by: z.string(),
+  userId: z.string(),
+  reason: ReportReason,
+  details: z.string().nullable(),
+  matchId: z.string().nullable(),
+  createdAt: Timestamp,
+});
 
 export const moderationContract = contractOf({
   name: 'moderation',
@@ -28,6 +38,12 @@ export const moderationContract = contractOf({
     }),
   },
   routes: {
+    /** What users reported, newest first; `before` is the id of a report. For administrators. */
+    'GET /admin/reports': route({
+      query: z.object({ limit: z.coerce.number().int().min(1).max(100).default(50), before: Id.optional() }),
+      data: z.object({ reports: z.array(ReportInfo) }),
+      access: 'admin',
+    }),
     'GET /users/blocked': route({ data: z.object({ users: z.array(PublicUser), count: z.number() }) }),
     'DELETE /users/blocked/:id': route({ params: z.object({ id: Id }), message: 'User unblocked' }),
   },

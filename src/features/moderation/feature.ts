@@ -25,6 +25,9 @@ export const moderationFeature = featureOf(moderationContract)((needs: Needs) =>
       },
     },
     routes: {
+      async 'GET /admin/reports'({ query: { limit, before } }) {
+        return { reports: await moderation.reports(limit, before ?? null) };
+      },
       async 'GET /users/blocked'({ identity }) {
         const users = [...(await moderation.blockedBy(identity!.id))];
         return { users, count: users.length };

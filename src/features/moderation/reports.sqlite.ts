@@ -1,6 +1,6 @@
 import { rowId, type Migration, type Sqlite, type Sync } from '../../drivers/sqlite.ts';
 import type { ReportReason } from './contract.ts';
-import type { ReportStore } from './reports.ts';
+import type { Report, ReportStore } from './reports.ts';
 
 export const reportsTable: Migration = {
   name: 'reports',
@@ -17,7 +17,7 @@ export const reportsTable: Migration = {
   `,
 };
 
-interface ReportRow {
+export interface ReportRow {
   id: number;
   by_id: number;
   user_id: number;
@@ -26,6 +26,16 @@ interface ReportRow {
   match_id: string | null;
   at: number;
 }
+
+export const reportOf = (row: ReportRow): Report => ({
+  id: String(row.id),
+  by: String(row.by_id),
+  userId: String(row.user_id),
+  reason: row.reason as ReportReason,
+  details: row.details,
+  matchId: row.match_id,
+  at: row.at,
+});
 
 export function sqliteReports(db: Sqlite): Sync<ReportStore> {
   return {
@@ -49,15 +59,7 @@ export function sqliteReports(db: Sqlite): Sync<ReportStore> {
         beforeId === null ? Number.MAX_SAFE_INTEGER : rowId(beforeId),
         limit,
       );
-      return rows.map((row) => ({
-        id: String(row.id),
-        by: String(row.by_id),
-        userId: String(row.user_id),
-        reason: row.reason as ReportReason,
-        details: row.details,
-        matchId: row.match_id,
-        at: row.at,
-      }));
+      return rows.map(reportOf);
     },
   };
 }

@@ -59,6 +59,11 @@ export function createModeration({ blocks, reports, accounts, pairs, facts, ids,
       return id;
     },
 
+    async reports(limit: number, beforeId: string | null) {
+      const found = await reports.newest(limit, beforeId);
+      return found.map(({ at, ...report }) => ({ ...report, createdAt: new Date(at).toISOString() }));
+    },
+
     async blockedBy(userId: string): Promise<readonly PublicUser[]> {
       return accounts.byIds(await blocks.idsBlockedBy(userId));
     },

@@ -1,0 +1,149 @@
+import type { mongo } from 'mongoose';
+import { setTimeout as delay } from 'node:timers/promises';
+import { answering, AS_LONG_AS_IT_TAKES, type Indexed, type Mongo } from './drivers/mongo.ts';
+import type { Logger } from './kernel/logger.ts';
+import { accountModel, mongoAccounts } from './features/accounts/accounts.mongo.ts';
+import { mongoSessions, sessionModel } from './features/accounts/sessions.mongo.ts';
+import { blocksModel, mongoBlocks } from './features/moderation/blocks.mongo.ts';
+import { mongoReports, reportModel } from './features/moderation/reports.mongo.ts';
+import type { Stores } from './sqlite-stores.ts';
+
+/** Over a process' own connection. The collections must have been prepared before: their indexes decide. */
+export function mongoStores(mongo: Mongo): Stores {
+  return {
+    accounts: answering(mongoAccounts(mongo)),
+    sessions: answering(mongoSessions(mongo)),
+    blocks: answering(mongoBlocks(mongo)),
+    reports: answering(mongoReports(mongo)),
+  };
+}
+
+const models: { readonly [N in keyof Stores]: (mongo: Mongo) => Indexed } = {
+  accounts: accountModel,
+  sessions: sessionModel,
+  blocks: blocksModel,
+  reports: reportModel,
+};
+
+/**
+ * Makes what the stores need: nobody is ready before. One process of all nodes does it at a time; the others find it done.
+ * @param owner of the lease, another one for each process
+ * @throws an Error for the operator: a copy that was not finished, or data that breaks a rule
+ */
+export async function prepareMongo(mongo: Mongo, owner: string, logger: Logger): Promise<void> {
+  await alone(mongo, owner, logger, async () => {
+    const copy = await copyInto(mongo).find();
+    if (copy?.state === 'running') {
+      throw new Error(
+        'MONGODB_URI: npm run storage:copy was begun into this database and did not finish. Run it again.',
+      );
+    }
+    await makeIndexes(mongo);
+  });
+}
+
+export async function makeIndexes(to: Mongo): Promise<void> {
+  for (const modelOf of Object.values(models)) {
+    const { collection, schema } = modelOf(to);
+    const indexes = schema.indexes().map(([key, options]) => {
+      const index = { ...options, key } as mongo.IndexDescription;
+      // Mongoose sets it; servers have ignored it since 4.2.
+      delete index.background;
+      return index;
+    });
+    try {
+      if (indexes.length > 0) await collection.createIndexes(indexes, AS_LONG_AS_IT_TAKES);
+    } catch (error) {
+      throw new Error(`MONGODB_URI: the indexes of ${collection.name} cannot be made`, { cause: error });
+    }
+  }
+}
+
+interface Lease {
+  _id: string;
+  owner: string;
+  until: Date;
+}
+
+/** Names that one process of all nodes holds, by the server's clock. */
+export function mongoLeases({ connection }: Mongo) {
+  const leases = () => connection.getClient().db(connection.name).collection<Lease>('leases');
+  return {
+    /** Takes the name, or renews it when `owner` has it. False while another owner's lease lives. */
+    async hold(name: string, owner: string, ttlMs: number): Promise<boolean> {
+      const mine = { $eq: ['$owner', { $literal: owner }] };
+      const over = { $lte: [{ $ifNull: ['$until', new Date(0)] }, '$$NOW'] };
+      const ifMine = (then: unknown, otherwise: string) => ({
+        $cond: [{ $or: [mine, over] }, then, otherwise],
+      });
+      const lease = await leases().findOneAndUpdate(
+        { _id: name },
+        [
+          {
+            $set: {
+              owner: ifMine({ $literal: owner }, '$owner'),
+              until: ifMine({ $add: ['$$NOW', ttlMs] }, '$until'),
+            },
+          },
+        ],
+        { upsert: true, returnDocument: 'after' },
+      );
+      return lease?.owner === owner;
+    },
+    /** Gives the name up; without effect when `owner` has it not. */
+    async release(name: string, owner: string): Promise<void> {
+      await leases().deleteOne({ _id: name, owner });
+    },
+  };
+}
+
+const PREPARING = 'prepare';
+/** After a killed process another one waits so long. */
+const LEASE_MS = 10_000;
+const ASK_AGAIN_MS = 200;
+
+/** Runs `work` while no other process prepares or copies; waits for one that does. */
+export async function alone<T>(
+  mongo: Mongo,
+  owner: string,
+  logger: Logger,
+  work: () => Promise<T>,
+): Promise<T> {
+  const leases = mongoLeases(mongo);
+  for (let asked = 0; !(await leases.hold(PREPARING, owner, LEASE_MS)); asked++) {
+    if (asked === 0)
+      logger.info('success', 'another process prepares the collections in MongoDB: waiting for it');
+    await delay(ASK_AGAIN_MS);
+  }
+  const renewing = setInterval(() => {
+    // Without the lease another process may do the same at the same time, which is slower and no worse.
+    leases.hold(PREPARING, owner, LEASE_MS).catch(() => {});
+  }, LEASE_MS / 3);
+  try {
+    return await work();
+  } finally {
+    clearInterval(renewing);
+    await leases.release(PREPARING, owner).catch(() => {
+      // It lapses by itself.
+    });
+  }
+}
+
+/** What storage:copy notes about itself in the database that it fills. */
+export interface CopyNote {
+  /** Of the embedded installation: made by chance, kept in its DATA_DIR. */
+  source: string;
+  state: 'running' | 'done';
+  at: Date;
+}
+
+export function copyInto({ connection }: Mongo) {
+  const notes = () =>
+    connection.getClient().db(connection.name).collection<CopyNote & { _id: string }>('copies');
+  return {
+    find: () => notes().findOne({ _id: 'storage' }),
+    async note(note: CopyNote): Promise<void> {
+      await notes().replaceOne({ _id: 'storage' }, note, { upsert: true });
+    },
+  };
+}

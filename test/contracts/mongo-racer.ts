@@ -1,0 +1,80 @@
+/** One of several processes that race for the same decisions: says ready, does what it is told, answers what it got. */
+import { openMongo } from '../../src/drivers/mongo.ts';
+import type { Session } from '../../src/features/accounts/sessions.ts';
+import { asAppError } from '../../src/kernel/errors.ts';
+import { silentLogger } from '../../src/kernel/logger.ts';
+import { mongoLeases, mongoStores } from '../../src/mongo-stores.ts';
+import type { Stores } from '../../src/sqlite-stores.ts';
+import { account, guestAccount, NOW } from './account-record.ts';
+
+export interface Race {
+  readonly race: RaceName;
+  readonly rounds: number;
+}
+export type RaceName = keyof typeof races;
+
+/** What each round answered: a value of the store, or the code and fields of its refusal. */
+export type Outcomes = readonly string[];
+
+const [, , uri = '', me = ''] = process.argv;
+/** Ids of this process only. */
+const idOf = (round: number) => `${Number(me) + 1}${String(round).padStart(8, '0')}`;
+
+const session = (round: number): Session => ({
+  id: idOf(round),
+  userId: '7',
+  ip: '192.0.2.1',
+  userAgent: 'a browser',
+  deviceId: null,
+  location: null,
+  createdAt: NOW,
+  lastSeen: NOW + round,
+  expiresAt: NOW + 10_000,
+  refreshId: 'r1',
+});
+
+const races = {
+  /** The same name and address in each round, and one that is nobody else's. */
+  create: ({ accounts }: Stores, round: number) =>
+    accounts.create(account({ id: idOf(round), username: `name${round}`, email: `e${round}@example.org` })),
+  address: ({ accounts }: Stores, round: number) =>
+    accounts.create(account({ id: idOf(round), email: `e${round}@example.org` })),
+  convert: async ({ accounts }: Stores, round: number) => {
+    const registration = { username: `name${round}`, email: `e${round}@example.org`, passwordHash: me };
+    const guest = guestAccount({ id: idOf(round) });
+    await accounts.create(guest);
+    return (await accounts.convertGuest(guest.id, registration, NOW))?.id;
+  },
+  /** Of sessions 1, 2, … that the test made. */
+  rotate: ({ sessions }: Stores, round: number) =>
+    sessions.rotate(
+      String(round + 1),
+      { presented: 'r1', next: `${me}.${round}`, expiresAt: NOW + 9_000, ip: '192.0.2.2' },
+      NOW,
+    ),
+  signIn: async ({ sessions }: Stores, round: number) => (await sessions.create(session(round))).join(),
+  block: ({ blocks }: Stores, round: number) => blocks.block('7', idOf(round), NOW),
+  sweep: async ({ accounts }: Stores) => (await accounts.removeExpiredGuests(NOW, 100)).join(),
+  lease: async (_: Stores, round: number) => (await leases.hold(`role ${round}`, me, 60_000)) || undefined,
+} satisfies Record<string, (stores: Stores, round: number) => Promise<unknown>>;
+
+const mongo = await openMongo({ uri, logger: silentLogger });
+const stores = mongoStores(mongo);
+const leases = mongoLeases(mongo);
+
+async function run({ race, rounds }: Race): Promise<Outcomes> {
+  return Promise.all(
+    Array.from({ length: rounds }, async (_, round) => {
+      try {
+        return String((await races[race](stores, round)) ?? '');
+      } catch (error) {
+        const { code, fields } = asAppError(error);
+        return [code, ...Object.keys(fields ?? {})].join(' ');
+      }
+    }),
+  );
+}
+
+process.on('message', (message: Race) => void run(message).then((outcomes) => process.send!(outcomes)));
+process.on('disconnect', () => process.exit(0));
+process.send!('ready');

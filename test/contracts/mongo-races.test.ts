@@ -1,0 +1,125 @@
+/** Four processes, each with its own connection, want the same thing at the same moment. */
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { openMongo, type Mongo } from '../../src/drivers/mongo.ts';
+import { MAX_SESSIONS_PER_USER } from '../../src/features/accounts/sessions.ts';
+import { limits } from '../../src/features/moderation/contract.ts';
+import { silentLogger } from '../../src/kernel/logger.ts';
+import { mongoStores, prepareMongo } from '../../src/mongo-stores.ts';
+import type { Stores } from '../../src/sqlite-stores.ts';
+import { describeMongo, startMongo, type MongoUnderTest } from '../harness/mongo.ts';
+import { guestAccount, NOW } from './account-record.ts';
+import type { Outcomes, RaceName } from './mongo-racer.ts';
+
+const PROCESSES = 4;
+const ROUNDS = 40;
+const SIGN_INS = 18;
+const racer = fileURLToPath(new URL('./mongo-racer.ts', import.meta.url));
+
+await describeMongo('four processes with one MongoDB', 'server', () => {
+  let server: MongoUnderTest;
+  let mongo: Mongo;
+  let stores: Stores;
+  let racers: ChildProcess[];
+  beforeAll(async () => {
+    server = await startMongo();
+    mongo = await openMongo({ uri: server.uri, logger: silentLogger });
+    stores = mongoStores(mongo);
+    await prepareMongo(mongo, 'test', silentLogger);
+    racers = Array.from({ length: PROCESSES }, (_, n) => fork(racer, [server.uri, String(n)]));
+    await Promise.all(racers.map((child) => once(child, 'message')));
+  });
+  afterEach(async () => {
+    const collections = Object.values(mongo.connection.collections);
+    await Promise.all(collections.map((each) => each.deleteMany({ _id: { $exists: true } })));
+  });
+  afterAll(async () => {
+    const gone = racers.map((child) => once(child, 'exit'));
+    for (const child of racers) child.disconnect();
+    await Promise.all(gone);
+    await mongo.close();
+    await server.close();
+  });
+
+  /** By round: what each process got. */
+  async function race(name: RaceName, rounds: number): Promise<string[][]> {
+    const answers = racers.map((child) => once(child, 'message'));
+    for (const child of racers) child.send({ race: name, rounds });
+    const outcomes = (await Promise.all(answers)).map(([outcome]) => outcome as Outcomes);
+    return Array.from({ length: rounds }, (_, round) => outcomes.map((outcome) => outcome[round]!));
+  }
+  const sorted = (answers: string[][]) => answers.map((round) => round.toSorted());
+  const all = <T>(rounds: number, value: T) => Array.from({ length: rounds }, () => value);
+
+  it('give a name and an address to one of four, and tell the others both', async () => {
+    const refusal = 'CONFLICT username email';
+    expect(sorted(await race('create', ROUNDS))).toEqual(all(ROUNDS, ['', refusal, refusal, refusal]));
+    expect(await stores.accounts.count()).toBe(ROUNDS);
+  });
+
+  it('give an address to one of four with names of their own', async () => {
+    const refusal = 'CONFLICT email';
+    expect(sorted(await race('address', ROUNDS))).toEqual(all(ROUNDS, ['', refusal, refusal, refusal]));
+  });
+
+  it('let one of four guests have the name, and the others stay guests', async () => {
+    const answers = await race('convert', ROUNDS);
+    for (const [round, answer] of answers.entries()) {
+      const [winner, ...others] = answer.filter((each) => !each.startsWith('CONFLICT'));
+      expect(others).toEqual([]);
+      expect(answer.filter((each) => each === 'CONFLICT username email')).toHaveLength(3);
+      expect(await stores.accounts.byEmail(`e${round}@example.org`)).toMatchObject({ id: winner });
+    }
+    expect(await stores.accounts.count()).toBe(PROCESSES * ROUNDS);
+  });
+
+  it('accept a refresh token once, and revoke the session when it comes again', async () => {
+    for (let id = 1; id <= ROUNDS; id++) {
+      await stores.sessions.create({
+        id: String(id),
+        userId: String(1_000 + id),
+        ip: '192.0.2.1',
+        userAgent: '',
+        deviceId: null,
+        location: null,
+        createdAt: NOW,
+        lastSeen: NOW,
+        expiresAt: NOW + 9_000,
+        refreshId: 'r1',
+      });
+    }
+    expect(sorted(await race('rotate', ROUNDS))).toEqual(all(ROUNDS, ['gone', 'gone', 'ok', 'reused']));
+    const ids = Array.from({ length: ROUNDS }, (_, i) => String(i + 1));
+    expect(await stores.sessions.alive(ids, NOW)).toEqual([]);
+  });
+
+  it('keep a user’s most sessions, and revoke each of the others once', async () => {
+    const revoked = (await race('signIn', SIGN_INS)).flat().filter(Boolean);
+    const living = await stores.sessions.listOf('7', NOW);
+    expect(living).toHaveLength(MAX_SESSIONS_PER_USER);
+    expect(revoked).toHaveLength(PROCESSES * SIGN_INS - MAX_SESSIONS_PER_USER);
+    expect(new Set([...revoked, ...living.map(({ id }) => id)]).size).toBe(PROCESSES * SIGN_INS);
+  });
+
+  it('let a user block as many as there may be, and no more', async () => {
+    for (let i = 0; i < limits.blocksPerUser - 50; i++)
+      await stores.blocks.block('7', String(1_000_000 + i), NOW);
+    const answers = (await race('block', 25)).flat();
+    expect(answers.filter((answer) => answer === '')).toHaveLength(50);
+    expect(answers.filter((answer) => answer === 'CONFLICT')).toHaveLength(50);
+    expect(await stores.blocks.idsBlockedBy('7')).toHaveLength(limits.blocksPerUser);
+  });
+
+  it('remove each expired guest once', async () => {
+    const guests = Array.from({ length: 50 }, () => guestAccount({ expiresAt: NOW }));
+    await Promise.all(guests.map((guest) => stores.accounts.create(guest)));
+    const removed = (await race('sweep', 1)).flat().flatMap((ids) => ids.split(',').filter(Boolean));
+    expect(removed.toSorted()).toEqual(guests.map(({ id }) => id).toSorted());
+  });
+
+  it('hold each name once', async () => {
+    expect(sorted(await race('lease', ROUNDS))).toEqual(all(ROUNDS, ['', '', '', 'true']));
+  });
+});

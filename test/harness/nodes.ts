@@ -1,0 +1,75 @@
+import type { Cluster, ClusterOptions } from './cluster.ts';
+import { startCluster } from './cluster.ts';
+import { startOwnMongo } from './mongo.ts';
+import { installNginx } from './nginx.ts';
+import { personOf, type Person, type PersonOptions } from './person.ts';
+import { startRedis, type TestRedis } from './redis.ts';
+
+const SECRET = 'a-secret-that-all-nodes-of-a-test-share';
+
+export interface Nodes extends Cluster {
+  readonly nodes: readonly Cluster[];
+  readonly redis: TestRedis;
+  readonly mongo: Awaited<ReturnType<typeof startOwnMongo>>;
+}
+
+/**
+ * Two nodes behind a real Nginx, with a Redis and a MongoDB of their own. As a `Cluster` it is what a client sees: one
+ * address, on which the next connection may come to any worker of any node.
+ */
+export async function startNodes({ workers = 2, env = {} }: ClusterOptions = {}): Promise<Nodes> {
+  const [redis, mongo] = await Promise.all([startRedis(), startOwnMongo()]);
+  const shared = { REDIS_URL: redis.url, MONGODB_URI: mongo.uri, JWT_SECRET: SECRET, ...env };
+  const nodes = await Promise.all(
+    ['n1', 'n2'].map((nodeId) => startCluster({ workers, env: { ...shared, NODE_ID: nodeId } })),
+  );
+  const [first] = nodes as [Cluster, Cluster];
+  const installed = await installNginx({
+    nodes: nodes.map(({ url, httpUrl }) => ({
+      port: Number(new URL(url).port),
+      httpPort: Number(new URL(httpUrl).port),
+    })),
+  });
+  const nginx = await installed.start();
+  const persons: Person[] = [];
+
+  async function person(options: PersonOptions = {}): Promise<Person> {
+    const made = await personOf(nginx.url, options);
+    persons.push(made);
+    return made;
+  }
+
+  return {
+    ...first,
+    url: nginx.url,
+    httpUrl: nginx.url,
+    nodes,
+    redis,
+    mongo,
+    output: () => nodes.map((node) => node.output()).join('\n'),
+    workers: () => new Map(nodes.flatMap((node) => [...node.workers()])),
+    person,
+    /** Each on another node than the one before. */
+    async strangers(count, options) {
+      const made: Person[] = [];
+      const nodeOf = ({ workerId }: Person) => workerId.split('.')[0];
+      while (made.length < count) {
+        const next = await person(options);
+        const before = made.at(-1);
+        for (let move = 0; before && nodeOf(next) === nodeOf(before); move++) {
+          if (move === 50) throw new Error('50 moves in a row came to the same node');
+          await next.moveAway();
+        }
+        made.push(next);
+      }
+      return made;
+    },
+    async stop() {
+      for (const each of persons) each.close();
+      await nginx.stop();
+      const codes = await Promise.all(nodes.map((node) => node.stop()));
+      await Promise.all([redis.stop(), mongo.close()]);
+      return codes.find((code) => code !== 0) ?? 0;
+    },
+  };
+}
