@@ -65,7 +65,10 @@ if (process.argv.some((argument) => /^--only(=|$)/.test(argument))) {
       'realtime-chat-load-balanced',
       // Empty values undo what .env may say for one node: each takes its own from its PORT (n1 and 4001 on 3001).
       { HTTP_PORT: '', NODE_ID: '', WORKERS: env['WORKERS'] || String(workers) },
-      { instances: LOAD_BALANCED_NODES, node_args: ['--import', String(new URL('deploy/pm2-port.js', import.meta.url))] },
+      {
+        instances: LOAD_BALANCED_NODES,
+        node_args: ['--import', String(new URL('deploy/pm2-port.js', import.meta.url))],
+      },
     ),
   );
 }

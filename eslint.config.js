@@ -6,6 +6,7 @@ import tseslint from 'typescript-eslint';
 /** Globals of Node that plain JavaScript files use; TypeScript knows them by itself. */
 const nodeGlobals = Object.fromEntries(
   [
+    'AbortSignal',
     'Buffer',
     'URL',
     'clearInterval',

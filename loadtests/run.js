@@ -16,7 +16,9 @@ const env = { ...process.env, ARTILLERY_DISABLE_TELEMETRY: 'true', PLAYWRIGHT_SK
 await prepare();
 if (!isInstalled()) await withLock(join(FOLDER, '.install.lock'), isInstalled, install);
 const config = join(FOLDER, 'artillery-config.yml');
-process.exit(await run(NODE, [join(ARTILLERY, 'bin', 'run'), 'run', ...process.argv.slice(2), config], { env }));
+process.exit(
+  await run(NODE, [join(ARTILLERY, 'bin', 'run'), 'run', ...process.argv.slice(2), config], { env }),
+);
 
 function isInstalled() {
   const file = join(ARTILLERY, 'package.json');

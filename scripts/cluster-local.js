@@ -63,7 +63,9 @@ function options() {
     if (![1, 2, MOST_NODES].includes(nodes)) fail(`--nodes: 1, 2 or 3 (got "${values.nodes}")`);
     return { nodes, port: Number(values.port), firstPort: Number(values['first-port']) };
   } catch (error) {
-    return fail(`${error.message}\nnpm run cluster:local -- [--nodes 1|2|3] [--port 8080] [--first-port 3001]`);
+    return fail(
+      `${error.message}\nnpm run cluster:local -- [--nodes 1|2|3] [--port 8080] [--first-port 3001]`,
+    );
   }
 }
 
@@ -83,15 +85,23 @@ function findPrograms({ shared }) {
 
 /** Debian keeps nginx where only root's PATH looks. */
 function onPath(program) {
-  const folders = [...(process.env['PATH'] ?? '').split(delimiter).filter(Boolean), '/usr/sbin', '/usr/local/sbin'];
+  const folders = [
+    ...(process.env['PATH'] ?? '').split(delimiter).filter(Boolean),
+    '/usr/sbin',
+    '/usr/local/sbin',
+  ];
   return folders.map((folder) => join(folder, program)).find((path) => existsSync(path));
 }
 
 /** The one of the tests: from the PATH, or fetched once. */
 function findMongod() {
   console.log('Looking for a mongod (the first time it may be fetched, 42 MB)…');
-  const script = "import { findMongod } from './test/harness/mongo.ts'; console.log(JSON.stringify(await findMongod()));";
-  const { stdout, stderr } = spawnSync(NODE, ['--input-type=module', '-e', script], { cwd: ROOT, encoding: 'utf8' });
+  const script =
+    "import { findMongod } from './test/harness/mongo.ts'; console.log(JSON.stringify(await findMongod()));";
+  const { stdout, stderr } = spawnSync(NODE, ['--input-type=module', '-e', script], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  });
   try {
     return JSON.parse(stdout.trim().split('\n').at(-1));
   } catch {
@@ -109,7 +119,9 @@ async function checkPorts({ nodes, port, firstPort }) {
   for (const each of wanted) if (!(await isFree(each.port))) taken.push(each);
   if (taken.length === 0) return;
   const lines = taken.map((each) => `Port ${each.port} is in use (wanted for ${each.what}).`);
-  lines.push('Stop what listens there (ss -ltnp), or choose others: npm run cluster:local -- --port 8090 --first-port 3101');
+  lines.push(
+    'Stop what listens there (ss -ltnp), or choose others: npm run cluster:local -- --port 8090 --first-port 3101',
+  );
   fail(lines.join('\n'));
 }
 
@@ -143,7 +155,17 @@ async function startBackends(parts, programs, home) {
     const port = await freePort();
     const data = join(home, 'mongo');
     mkdirSync(data);
-    const flags = ['--port', port, '--bind_ip', '127.0.0.1', '--dbpath', data, '--wiredTigerCacheSizeGB', '0.25', '--quiet'];
+    const flags = [
+      '--port',
+      port,
+      '--bind_ip',
+      '127.0.0.1',
+      '--dbpath',
+      data,
+      '--wiredTigerCacheSizeGB',
+      '0.25',
+      '--quiet',
+    ];
     const mongo = parts.start('mongo', [programs.mongod, ...flags.map(String)], { quiet: true });
     await mongo.until(() => listens(port));
     backends.MONGODB_URI = `mongodb://127.0.0.1:${port}/realtime_chat`;
@@ -177,7 +199,9 @@ async function startNginx(parts, { program, nodes, port, firstPort, home }) {
   const site = readFileSync(join(ROOT, 'nginx.conf'), 'utf8')
     .replace('listen 80;', `listen ${port};`)
     .replace(/^.*listen \[::\]:80;.*$/m, '')
-    .replaceAll(/^.*127\.0\.0\.1:([34])00([123]) max_fails=3.*$/gm, (line, thousands, number) => (Number(number) <= nodes ? line : ''))
+    .replaceAll(/^.*127\.0\.0\.1:([34])00([123]) max_fails=3.*$/gm, (line, thousands, number) =>
+      Number(number) <= nodes ? line : '',
+    )
     .replaceAll(/127\.0\.0\.1:([34])00([123])\b/g, (_, thousands, number) => {
       return `127.0.0.1:${firstPort + Number(number) - 1 + (thousands === '4' ? PLAIN_OFFSET : 0)}`;
     });
@@ -237,8 +261,10 @@ function createParts(clear) {
         const endsAt = performance.now() + START_MS;
         while (!(await isSo())) {
           if (stopping) return new Promise(() => {});
-          if (!living.includes(part)) throw new Error(`${name} ended before it was ready:\n${part.last.join('\n')}`);
-          if (performance.now() > endsAt) throw new Error(`${name} was not ready within ${START_MS / 1000} s.`);
+          if (!living.includes(part))
+            throw new Error(`${name} ended before it was ready:\n${part.last.join('\n')}`);
+          if (performance.now() > endsAt)
+            throw new Error(`${name} was not ready within ${START_MS / 1000} s.`);
           await sleep(100);
         }
       },

@@ -26,15 +26,21 @@ async function start(...args: string[]) {
   const exited = once(child, 'exit') as Promise<[number | null]>;
   return { process: child, exited, pid: child.pid! };
 }
-const isUp = () => expect.poll(() => output, { timeout: START_MS, interval: 100 }).toMatch(/behind Nginx: http/);
+const isUp = () =>
+  expect.poll(() => output, { timeout: START_MS, interval: 100 }).toMatch(/behind Nginx: http/);
 
 /** The process and all that it started, at any depth. */
 function familyOf(pid: number): number[] {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean);
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    .trim()
+    .split(' ')
+    .filter(Boolean);
   return [pid, ...children.flatMap((each) => familyOf(Number(each)))];
 }
 const living = (pids: number[]) =>
-  pids.filter((pid) => existsSync(`/proc/${pid}`) && !/State:\s+Z/.test(readFileSync(`/proc/${pid}/status`, 'utf8')));
+  pids.filter(
+    (pid) => existsSync(`/proc/${pid}`) && !/State:\s+Z/.test(readFileSync(`/proc/${pid}/status`, 'utf8')),
+  );
 
 afterEach(() => void child?.kill('SIGKILL'));
 

@@ -279,6 +279,17 @@ describe.skipIf(withoutNginx)('nginx.conf', () => {
         expect(await reach('/socket.io/?EIO=4&transport=polling')).toEqual({ at: 'n3', status: 200 });
     });
 
+    test('a node that was away takes part again at once: a roll over all of them leaves somebody', async () => {
+      const destroy: Double['answer'] = (request) => void request.socket.destroy();
+      doubles[0]!.answer = doubles[2]!.answer = destroy;
+      for (let i = 0; i < 20; i++) expect((await reach('/socket.io/?EIO=4')).at).toBe('n3');
+      doubles[0]!.answer = doubles[2]!.answer = undefined;
+      // No faster than a node starts.
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      doubles[4]!.answer = destroy;
+      for (let i = 0; i < 20; i++) expect((await reach('/socket.io/?EIO=4')).at).toMatch(/^n[12]$/);
+    });
+
     test('a session is not sent to another node', async () => {
       doubles[2]!.answer = (_request, response) => void response.writeHead(503).end();
       expect((await reach(`/socket.io/?EIO=4&sid=${sid('n2')}`)).status).toBe(503);
