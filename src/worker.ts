@@ -18,6 +18,7 @@ import { version } from './version.ts';
 const pageDir = fileURLToPath(new URL('../dist/web', import.meta.url));
 
 const SWEEP_MS = 1_000;
+const RESTATE_MS = 60_000;
 const SLOT_RETRY_MS = 500;
 const LAST_WORDS_MS = 1_000;
 
@@ -121,6 +122,8 @@ async function own(
     await restateFeatures();
   });
   shared.onReturn(() => keeper.returned());
+  // Pushes are delivered at most once, and those of two workers can overtake each other: what came of that ends here.
+  const endRestating = clock.every(RESTATE_MS, () => keeper.returned());
   const stopSweeping = holdRole(
     { leases: ports.leases, clock, logger, owner },
     'owners-sweeper',
@@ -128,6 +131,7 @@ async function own(
     () => sweepOwners(ports.owners, (lapsed) => dropOwner(ports, lapsed)),
   );
   return async () => {
+    endRestating();
     await stopSweeping();
     keeper.stop();
   };

@@ -47,10 +47,24 @@ describe.skipIf(missing)(`faults${missing ? ` (${missing})` : ''}`, () => {
     expect(everybody().flatMap((person) => person.waiting('user:unmatched'))).toEqual([]);
     for (const { url } of nodes.nodes) {
       await expect
-        .poll(async () => (await http(url, 'GET', '/api/users/stats')).body, { timeout: 5_000 })
+        .poll(async () => (await http(url, 'GET', '/api/users/stats')).body, { timeout: 15_000 })
         .toMatchObject({ data: { onlineUsers: 2 * PAIRS, waitingUsers: 0, activeMatches: PAIRS } });
     }
     expect(breaks).toBe(0);
+  }
+
+  /** Two whose sockets one worker has: among five people on four workers there are two such. */
+  async function neighbours(): Promise<[Person, Person]> {
+    const people: Person[] = [];
+    for (;;) {
+      const eve = await nodes.person();
+      const dan = people.find(({ workerId }) => workerId === eve.workerId);
+      if (!dan) people.push(eve);
+      else {
+        for (const other of people) if (other !== dan) other.close();
+        return [eve, dan];
+      }
+    }
   }
 
   /** Milliseconds until every pair hears each other again and every node is ready. */
@@ -98,11 +112,19 @@ describe.skipIf(missing)(`faults${missing ? ` (${missing})` : ''}`, () => {
   }, 60_000);
 
   test('Redis killed for 30 s, back empty', async () => {
+    const [eve, dan] = await neighbours();
+    await meet(eve, dan);
     await nodes.redis.kill();
     await duringOutage();
+    await say(eve, dan, 'we are on one worker');
     await new Promise((resolve) => setTimeout(resolve, 30_000));
+    await say(dan, eve, 'and talk on');
     await nodes.redis.restart({ empty: true });
     figures['Redis killed 30 s, back empty: back after'] = `${Math.round(await untilBack())} ms`;
+    await say(eve, dan, 'as before');
+    await eve.request('user:leave');
+    eve.close();
+    dan.close();
     await allIsWell('after a loss');
   }, 90_000);
 

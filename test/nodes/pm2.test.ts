@@ -215,7 +215,7 @@ describe.skipIf(withoutPm2 ?? withoutNginx ?? withoutRedis)('realtime-chat-load-
       ...{ JWT_SECRET: secret, REDIS_URL: redis.url, MONGODB_URI: mongo.uri, WORKERS: '1' },
       ...{ RATE_LIMIT_GUEST_MAX: '100000', RATE_LIMIT_SOCKET_MAX: '100000' },
     };
-    const { run, list } = prepare({ node: nodes().at(-1)!, dotenv, firstPort });
+    const { run, list, log } = prepare({ node: nodes().at(-1)!, dotenv, firstPort });
     await run('start', 'ecosystem.config.js', '--only', BALANCED);
     expect(await Promise.all(ports.map(ready)), await run('logs', '--nostream')).toEqual([true, true, true]);
 

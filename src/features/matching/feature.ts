@@ -58,6 +58,7 @@ export const matchingFeature = featureOf(matchingContract)((needs: Needs) => {
     },
     routes: {},
     async connected(connection) {
+      matching.listen(connection);
       if (connection.identity.kind === 'user') await matching.arrive(connection, connection.identity);
     },
     async identified(connection, before) {

@@ -95,13 +95,17 @@ export function createMatching(needs: MatchingNeeds) {
   });
 
   return {
-    /** A user's socket is there: in its room before it claims a seat, whichever way it comes to one. */
-    async arrive(connection: Connection, user: UserIdentity): Promise<void> {
-      connection.join(roomOf('seat', connection.id));
+    /** The copy of the seats hears what other workers push to this socket. */
+    listen(connection: Connection): void {
       connection.onPushed((event, body) => {
         const notice = noticeOf(connection, event, body);
         if (notice) pool.heard([notice]);
       });
+    },
+
+    /** A user's socket is there: in its room before it claims a seat, whichever way it comes to one. */
+    async arrive(connection: Connection, user: UserIdentity): Promise<void> {
+      connection.join(roomOf('seat', connection.id));
       const named = connection.auth['matchId'];
       const matchId = typeof named === 'string' ? named : undefined;
       const party = partyOf(connection, user);
