@@ -24,12 +24,12 @@ export interface Mongo {
 }
 
 /** A method of a store answers within this time, whatever has happened to the servers. */
-const ANSWER_MS = 1_700;
+const ANSWER_MS = 1_800;
 /**
  * Each step of an operation: the choice of a server, a free connection, the answer, the wait for a majority. The driver
  * tries some a second time, and its `timeoutMS` for the whole has no effect any more (7.8): hence `answering`.
  */
-const STEP_MS = 1_500;
+const STEP_MS = 1_600;
 /**
  * Options of an operation on everything that is stored. Ends all the same when the server's heartbeat does. The driver takes
  * `socketTimeoutMS` for one operation too (7.8), its types do not say so.

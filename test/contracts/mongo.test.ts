@@ -73,10 +73,10 @@ await describeMongo('MongoDB', 'server', () => {
     const uri = `${server.uri}${server.uri.includes('?') ? '&' : '?'}${weak}&socketTimeoutMS=90000`;
     const other = await openMongo({ uri, logger });
     const options = other.connection.getClient().options;
-    expect(options.writeConcern).toMatchObject({ w: 'majority', j: true, wtimeout: 1_500 });
+    expect(options.writeConcern).toMatchObject({ w: 'majority', j: true, wtimeout: 1_600 });
     expect(options.readPreference.mode).toBe('primary');
     expect(options.readConcern).toMatchObject({ level: 'local' });
-    expect(options.socketTimeoutMS).toBe(1_500);
+    expect(options.socketTimeoutMS).toBe(1_600);
     await other.close();
   });
 

@@ -26,10 +26,9 @@ export const withoutPm2: string | undefined = existsSync(pm2)
 
 /** The Node of this machine, as an administrator has it, and ours. PM2 is started by either. */
 export function nodes(): string[] {
-  const own = join(root, 'node_modules');
   const folders = (process.env['PATH'] ?? '')
     .split(delimiter)
-    .filter((folder) => folder && !folder.startsWith(own));
+    .filter((folder) => folder && !folder.includes('/node_modules/'));
   const others = [...folders, '/usr/local/bin', '/usr/bin'].map((folder) => join(folder, 'node'));
   const machines = others.find((path) => path !== process.execPath && isProgram(path));
   return machines ? [process.execPath, machines] : [process.execPath];
