@@ -14,7 +14,7 @@ const ARTILLERY = join(FOLDER, 'node_modules', 'artillery');
 const env = { ...process.env, ARTILLERY_DISABLE_TELEMETRY: 'true', PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD: '1' };
 
 await prepare();
-if (!isInstalled()) await withLock(join(FOLDER, '.install.lock'), isInstalled, install);
+if (!isInstalled()) await withLock(join(FOLDER, '.bootstrap.lock'), isInstalled, install);
 const config = join(FOLDER, 'artillery-config.yml');
 process.exit(
   await run(NODE, [join(ARTILLERY, 'bin', 'run'), 'run', ...process.argv.slice(2), config], { env }),

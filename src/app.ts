@@ -171,7 +171,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     http.close();
     http.closeIdleConnections();
     await lifecycle.stop(Math.max(endsAt - clock.now(), 0));
-    io.disconnectSockets(true);
+    // Those of this worker alone: without `local` the adapter would end everybody's, on every node.
+    io.local.disconnectSockets(true);
     http.closeAllConnections();
   }
 

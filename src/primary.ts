@@ -99,6 +99,8 @@ export async function runPrimary(
   const sticky = createStickyDispatch();
   let httpPort = config.httpPort;
   let births = 0;
+  /** What dead workers had is being given back: a stop waits for that. */
+  const drops = new Set<Promise<void>>();
   function fork(): Worker {
     const name = `${config.nodeId}.${++births}`;
     const birth: Birth = { owner: `${name}.${incarnation}`, name, nodeId: config.nodeId, startedAt };
@@ -114,9 +116,12 @@ export async function runPrimary(
       supervisor.ready(worker);
     });
     wire.onClose(() => {
-      dropOwner(state.ports, birth.owner).catch((error: unknown) => {
-        logger.error('error', `what worker ${name} held could not be given back`, { error });
-      });
+      const drop = dropOwner(state.ports, birth.owner)
+        .catch((error: unknown) => {
+          logger.error('error', `what worker ${name} held could not be given back`, { error });
+        })
+        .finally(() => drops.delete(drop));
+      drops.add(drop);
     });
     return worker;
   }
@@ -139,6 +144,7 @@ export async function runPrimary(
     logger.info('connection', 'draining: readiness is red, clients are sent away', {});
     const deadlineMs = Math.max(config.drainTimeoutMs - LAST_WORDS_MS, 0);
     await supervisor.stop(deadlineMs);
+    await Promise.all(drops);
     await lifecycle.stop(LAST_WORDS_MS);
     logger.info('success', 'stopped', {});
     await logger.close();

@@ -74,6 +74,9 @@ test('a worker that dies is replaced; partners on the other keep talking meanwhi
 test('SIGUSR2 replaces every worker without refusing anybody', async () => {
   const cluster = await startCluster({ workers: 2, env: { DRAIN_TIMEOUT_MS: '3000' } });
   const before = [...cluster.workers().keys()];
+  const people = await cluster.strangers(10);
+  const reasons: string[] = [];
+  for (const { socket } of people) socket.on('disconnect', (reason) => reasons.push(reason));
   let refused = 0;
   let asking = true;
   const asked = (async () => {
@@ -87,6 +90,9 @@ test('SIGUSR2 replaces every worker without refusing anybody', async () => {
   asking = false;
   await asked;
   expect(refused).toBe(0);
+  // Each lost its own worker's transport, once, and would come back: nobody was sent away by the server.
+  expect(new Set(reasons)).toEqual(new Set(['transport close']));
+  expect(reasons).toHaveLength(people.length);
   expect([...cluster.workers().keys()].filter((name) => before.includes(name))).toEqual([]);
   await cluster.stop();
 });
