@@ -6,9 +6,13 @@ import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { io, type Socket } from 'socket.io-client';
-import { afterEach, describe, expect, test } from 'vitest';
-import { freePorts } from '../harness/nginx.ts';
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
+import { say } from '../harness/match.ts';
+import { startOwnMongo } from '../harness/mongo.ts';
+import { freePorts, startNginx, withoutNginx } from '../harness/nginx.ts';
+import { personOf } from '../harness/person.ts';
 import { nodes, preparePm2, withoutPm2, type Pm2, type Pm2Options } from '../harness/pm2.ts';
+import { startRedis, withoutRedis } from '../harness/redis.ts';
 
 const secret = randomBytes(32).toString('hex');
 const PROD = 'realtime-chat-prod';
@@ -199,6 +203,74 @@ describe.skipIf(withoutPm2)('ecosystem.config.js', () => {
       });
     },
   );
+});
+
+describe.skipIf(withoutPm2 ?? withoutNginx ?? withoutRedis)('realtime-chat-load-balanced', () => {
+  test('three real nodes behind Nginx: strangers meet across them, and a rolling reload turns nobody away', async () => {
+    const [redis, mongo] = await Promise.all([startRedis(), startOwnMongo()]);
+    onTestFinished(async () => void (await Promise.all([redis.stop(), mongo.close()])));
+    const firstPort = await threeInARow();
+    const ports = [0, 1, 2].map((i) => firstPort + i);
+    const dotenv = {
+      ...{ JWT_SECRET: secret, REDIS_URL: redis.url, MONGODB_URI: mongo.uri, WORKERS: '1' },
+      ...{ RATE_LIMIT_GUEST_MAX: '100000', RATE_LIMIT_SOCKET_MAX: '100000' },
+    };
+    const { run, list } = prepare({ node: nodes().at(-1)!, dotenv, firstPort });
+    await run('start', 'ecosystem.config.js', '--only', BALANCED);
+    expect(await Promise.all(ports.map(ready)), await run('logs', '--nostream')).toEqual([true, true, true]);
+
+    const statuses = await Promise.all(
+      ports.map(
+        async (port) =>
+          (await (await fetch(`http://127.0.0.1:${port}/api/status`)).json()) as { nodeId: string },
+      ),
+    );
+    // By their ports they would be these in this order; other ports take what is free.
+    const ids = statuses.map(({ nodeId }) => nodeId);
+    expect([...ids].sort()).toEqual(['n1', 'n2', 'n3']);
+    const nginx = await startNginx({
+      // In the order of their names, as nginx.conf wants them.
+      nodes: ['n1', 'n2', 'n3'].map((id) => {
+        const port = ports[ids.indexOf(id)]!;
+        return { port, httpPort: port + 1000 };
+      }),
+    });
+    onTestFinished(() => nginx.stop());
+
+    const people = await Promise.all(Array.from({ length: 12 }, () => personOf(nginx.url, {})));
+    onTestFinished(() => people.forEach((person) => person.close()));
+    expect(new Set(people.map(({ workerId }) => workerId.split('.')[0]))).toEqual(new Set(ids));
+    await Promise.all(people.map((person) => person.request('user:match')));
+    const partners = await Promise.all(
+      people.map(async (person) => (await person.next('user:matched')).matchedUser.id),
+    );
+    for (const [i, person] of people.entries()) {
+      const partner = people.find(({ id }) => id === partners[i])!;
+      await say(person, partner, `from ${person.id}`);
+    }
+
+    let isRolling = true;
+    const reloading = run('reload', BALANCED, '--parallel', '1').finally(() => (isRolling = false));
+    const failures: string[] = [];
+    let newcomers = 0;
+    while (isRolling) {
+      newcomers += 1;
+      const { status } = await fetch(`${nginx.url}/health`);
+      if (status !== 200) failures.push(`/health ${status}`);
+      const newcomer = io(nginx.url, { forceNew: true, transports: ['polling'], reconnectionDelay: 50 });
+      newcomer.on('connect_error', (error) => failures.push(error.message));
+      await expect.poll(() => newcomer.connected, { timeout: 3_000 }).toBe(true);
+      newcomer.close();
+    }
+    await reloading;
+    expect(newcomers).toBeGreaterThan(20);
+    // Everybody came in; at most one for each node was half way into it when it stopped, and had to ask again.
+    expect(failures.filter((what) => what !== 'xhr poll error')).toEqual([]);
+    expect(failures.length).toBeLessThanOrEqual(3);
+    expect((await list()).map(({ status, restarts }) => [status, restarts])).toEqual(
+      Array(3).fill(['online', 1]),
+    );
+  }, 180_000);
 });
 
 /** The first of three free ports in a row, whose plain ports are free as well. */
