@@ -12,7 +12,10 @@ export type Identity =
       /** A guest account: has a token and is a user like any other, for 24 hours. */
       readonly guest: boolean;
       readonly status: PresenceStatus;
-      readonly sessionId: string;
+      /** Null with a token that another service signed (TRUST_EXTERNAL_JWT). */
+      readonly sessionId: string | null;
+      /** The `iat` of a token without a session, null where it has none. Milliseconds since the epoch. */
+      readonly issuedAt?: number | null;
       /** Milliseconds since the epoch; the token's `exp`. */
       readonly expiresAt: number;
     };
@@ -29,6 +32,8 @@ export interface Connection {
   readonly identity: Identity;
   /** Replaces the identity; the caller announces it (see `identified`). */
   identify(identity: Identity): void;
+  /** The same user goes by another name from now on: no other identity, whoever holds it sees the change. */
+  rename(shown: { readonly username: string; readonly avatar: string | null }): void;
   join(room: Room): void;
   leave(room: Room): void;
   /** To this socket only. */

@@ -48,12 +48,15 @@ export interface RouteSpec<
   Q extends z.ZodType = z.ZodType,
   P extends z.ZodType = z.ZodType,
   D extends z.ZodType = z.ZodType,
+  G extends z.ZodType | undefined = z.ZodType | undefined,
 > {
   readonly body: B;
   readonly query: Q;
   readonly params: P;
   /** Shape of `data` in the envelope, or of the whole body when `bare`. */
   readonly data: D;
+  /** Shape of `pagination`, beside `data` in either envelope; a route that has it answers with `Paged`. */
+  readonly pagination: G;
   readonly access: Access;
   /** `exempt` routes are never limited (health, status, statistics). */
   readonly bucket: Bucket | 'exempt';
@@ -73,19 +76,22 @@ export function route<
   Q extends z.ZodType = typeof nothing,
   P extends z.ZodType = typeof nothing,
   D extends z.ZodType = typeof nothing,
+  G extends z.ZodType | undefined = undefined,
 >(
-  spec: Partial<Omit<RouteSpec, 'body' | 'query' | 'params' | 'data'>> & {
+  spec: Partial<Omit<RouteSpec, 'body' | 'query' | 'params' | 'data' | 'pagination'>> & {
     body?: B;
     query?: Q;
     params?: P;
     data?: D;
+    pagination?: G;
   },
-): RouteSpec<B, Q, P, D> {
+): RouteSpec<B, Q, P, D, G> {
   return {
     body: spec.body ?? (nothing as unknown as B),
     query: spec.query ?? (nothing as unknown as Q),
     params: spec.params ?? (nothing as unknown as P),
     data: spec.data ?? (nothing as unknown as D),
+    pagination: spec.pagination as G,
     access: spec.access ?? 'user',
     bucket: spec.bucket ?? 'api',
     status: spec.status ?? 200,

@@ -33,10 +33,24 @@ export class Reply<T> {
   }
 }
 
+/** An answer with `pagination` beside `data`, of a route whose contract has one. */
+export class Paged<T, G> {
+  readonly data: T;
+  readonly pagination: G;
+  constructor(data: T, pagination: G) {
+    this.data = data;
+    this.pagination = pagination;
+  }
+}
+
 /** Returns `data` of the envelope, or throws AppError; never sees the response. */
 export type RouteHandler<S extends RouteSpec> = (
   call: RouteCall<S>,
-) => Awaitable<z.input<S['data']> | Reply<z.input<S['data']>> | void>;
+) => Awaitable<
+  S['pagination'] extends z.ZodType
+    ? Paged<z.input<S['data']>, z.input<S['pagination']>>
+    : z.input<S['data']> | Reply<z.input<S['data']>> | void
+>;
 
 export interface Behaviour<C extends Contract> {
   readonly requests: { readonly [E in keyof C['requests']]: RequestHandler<C['requests'][E]> };

@@ -6,7 +6,7 @@ import { bearerOf, type Authenticator } from './auth.ts';
 import type { UserIdentity } from './connection.ts';
 import type { Bucket, RouteSpec } from './contract.ts';
 import { AppError, asAppError, errorTable, failureOf } from './errors.ts';
-import { Reply, type Bound, type RouteHandler } from './feature.ts';
+import { Paged, Reply, type Bound, type RouteHandler } from './feature.ts';
 import { httpLimits } from './http-limits.ts';
 import type { Limit, Limiter } from './limiter.ts';
 import type { Logger } from './logger.ts';
@@ -166,13 +166,18 @@ function answering(spec: RouteSpec, handle: RouteHandler<RouteSpec>, prefix: str
       userAgent: (request.get('user-agent') ?? '').slice(0, 512),
       renderId: inD ? Number : String,
     });
-    const { status, data } =
-      result instanceof Reply ? (result as Reply<unknown>) : { status: spec.status, data: result ?? {} };
+    const status = result instanceof Reply ? result.status : spec.status;
+    const answer = envelopeOf(result);
     response.set('Cache-Control', 'no-store').status(status);
-    if (spec.bare) response.json(data);
-    else if (inD) response.json({ success: true, data });
-    else response.json({ success: true, message: spec.message, data });
+    if (spec.bare) response.json(answer.data);
+    else if (inD) response.json({ success: true, ...answer });
+    else response.json({ success: true, message: spec.message, ...answer });
   };
+}
+
+function envelopeOf(result: unknown): { data: unknown; pagination?: unknown } {
+  if (result instanceof Paged) return { data: result.data, pagination: result.pagination };
+  return { data: result instanceof Reply ? result.data : (result ?? {}) };
 }
 
 /** Express' own errors carry a status: a body that is no JSON, one that is too long, a URL that cannot be decoded. */

@@ -20,6 +20,10 @@ export const boundedText = (maxLength: number) =>
     params: { code: 'TOO_LARGE' },
   });
 
+/** Text as it is stored: NFC, and nothing that cannot be seen but newline and tab (CONTRACT, E). Markup is escaped where it is shown. */
+export const cleaned = (text: string): string =>
+  text.replace(/(?![\n\t])\p{Cc}|\p{Cs}/gu, '').normalize('NFC');
+
 /** What `null` in an optional position means: JSON has no `undefined`, so `emit(event, undefined)` arrives as `null`. */
 export const optional = <S extends z.ZodType>(schema: S) =>
   z.preprocess((value) => value ?? undefined, schema.optional()) as unknown as z.ZodOptional<

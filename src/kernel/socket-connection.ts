@@ -18,6 +18,9 @@ export function connectionOf(socket: Socket, ip: string): Connection {
     identify(identity) {
       socket.data.identity = identity;
     },
+    rename({ username, avatar }) {
+      Object.assign(socket.data.identity as Identity, { username, avatar });
+    },
     join: (room) => void socket.join(room),
     leave: (room) => void socket.leave(room),
     emit: (event, body) => void socket.emit(event, body),

@@ -10,7 +10,7 @@ import type { Authenticator } from '../../src/kernel/auth.ts';
 import type { UserIdentity } from '../../src/kernel/connection.ts';
 import { contractOf, route, type Failure } from '../../src/kernel/contract.ts';
 import { AppError, errorTable, type ErrorCode } from '../../src/kernel/errors.ts';
-import { bind, featureOf, Reply } from '../../src/kernel/feature.ts';
+import { bind, featureOf, Paged, Reply } from '../../src/kernel/feature.ts';
 import { createHttpApp, type HttpOptions } from '../../src/kernel/http.ts';
 import type { Limiter } from '../../src/kernel/limiter.ts';
 import { silentLogger } from '../../src/kernel/logger.ts';
@@ -43,6 +43,13 @@ const shopContract = contractOf({
       params: z.object({ id: z.string().regex(/^[0-9]+$/) }),
       query: z.object({ limit: z.coerce.number().max(100).default(50) }),
       data: z.object({ id: z.union([z.string(), z.number()]), limit: z.number() }),
+      access: 'anyone',
+      prefixes: ['/api', '/api/v1'],
+    }),
+    'GET /pages': route({
+      query: z.object({ after: z.coerce.number().default(0) }),
+      data: z.array(z.string()),
+      pagination: z.object({ after: z.number(), hasMore: z.boolean() }),
       access: 'anyone',
       prefixes: ['/api', '/api/v1'],
     }),
@@ -82,6 +89,7 @@ const shopFeature = featureOf(shopContract)((_needs: object) => ({
     'GET /things': () => ({ things: ['chair'] }),
     'POST /things': ({ body }) => ({ made: body }),
     'GET /things/:id': ({ params, query, renderId }) => ({ id: renderId(params.id), limit: query.limit }),
+    'GET /pages': ({ query: { after } }) => new Paged(['chair'], { after, hasMore: false }),
     'GET /bare': () => ({ status: 'healthy' }),
     'GET /ready': () => new Reply(503, { ready: false }),
     'DELETE /things': () => {},
@@ -258,6 +266,20 @@ describe('the HTTP road', () => {
       ]);
       const ready = await ask('GET', '/api/ready');
       expect([ready.status, ready.body]).toEqual([503, { ready: false }]);
+    });
+
+    it('have pagination beside data in both envelopes', async () => {
+      expect((await ask('GET', '/api/v1/pages?after=3')).body).toEqual({
+        success: true,
+        data: ['chair'],
+        pagination: { after: 3, hasMore: false },
+      });
+      expect((await ask('GET', '/api/pages')).body).toEqual({
+        success: true,
+        message: 'OK',
+        data: ['chair'],
+        pagination: { after: 0, hasMore: false },
+      });
     });
 
     it('that are bare have no envelope, under every prefix', async () => {

@@ -24,6 +24,19 @@ function workers(...names: string[]) {
 }
 
 describe('peers', () => {
+  it('hear news, whoever tells it, once each, and only on their topic', async () => {
+    const { peers } = workers('w1', 'w2', 'w3');
+    const heard: string[] = [];
+    for (const [i, peer] of peers.entries()) {
+      peer.hear('gone', ({ id }: { id: string }) => void heard.push(`w${i + 1} ${id}`));
+      peer.hear('come', () => void heard.push('wrong'));
+    }
+    peers[1]!.tell('gone', { id: 'bob' });
+    peers[0]!.tell('unknown', {});
+    await turn();
+    expect(heard.sort()).toEqual(['w1 bob', 'w2 bob', 'w3 bob']);
+  });
+
   it('ask all the others, and the one that knows answers', async () => {
     const { peers, published } = workers('w1', 'w2', 'w3');
     const [w1, w2, w3] = peers;
