@@ -14,6 +14,11 @@ import type { Logger } from '../kernel/logger.ts';
 /** One process' connection. Nothing of it is global: two of them can live in one process. */
 export interface Mongo {
   readonly connection: Connection;
+  /**
+   * What a `majority` read shows is never taken back. Not so without a replica set: there it shows what is not on the disk yet, and a
+   * crash takes that back.
+   */
+  readonly replicated: boolean;
   /** Whether a server that takes writes answers: its heartbeat comes every second, on a socket of its own. */
   isUp(): boolean;
   /** Called at each change of `isUp`; the returned function ends that. */
@@ -24,7 +29,7 @@ export interface Mongo {
 }
 
 /** A method of a store answers within this time, whatever has happened to the servers. */
-const ANSWER_MS = 1_800;
+export const ANSWER_MS = 1_800;
 /**
  * Each step of an operation: the choice of a server, a free connection, the answer, the wait for a majority. The driver
  * tries some a second time, and its `timeoutMS` for the whole has no effect any more (7.8): hence `answering`.
@@ -64,7 +69,7 @@ export async function openMongo(options: {
       () => undefined,
       (error: Error) => error,
     );
-    if (!failure) return watched(connection, logger);
+    if (!failure) return watched(connection, await isReplicated(connection), logger);
 
     const hosts = hostsOf(connection);
     await clientOf(connection)?.close();
@@ -110,7 +115,14 @@ function optionsFor(uri: string): ConnectOptions {
   };
 }
 
-function watched(connection: Connection, logger: Logger): Mongo {
+async function isReplicated(connection: Connection): Promise<boolean> {
+  const admin = connection.getClient().db('admin');
+  // Lost again in this very moment: false costs time, true could cost what was read.
+  const hello = await admin.command({ hello: 1 }).catch((): mongo.Document => ({}));
+  return hello['setName'] !== undefined || hello['msg'] === 'isdbgrid';
+}
+
+function watched(connection: Connection, replicated: boolean, logger: Logger): Mongo {
   const client = connection.getClient();
   const hosts = hostsOf(connection);
   const [lost, returned] = [new Set<() => void>(), new Set<() => void>()];
@@ -133,6 +145,7 @@ function watched(connection: Connection, logger: Logger): Mongo {
   };
   return {
     connection,
+    replicated,
     isUp: () => up && !closing,
     onLost: added(lost),
     onReturn: added(returned),
@@ -195,6 +208,23 @@ export const operator = <T extends object>(condition: T): T => trusted(condition
 /** Ids are numbers in the database: small, and in order of time. What is no id equals none. */
 export const numberOf = (id: string): number => (/^[0-9]{1,16}$/.test(id) ? Number(id) : -1);
 
+/** Which of these documents a unique index refused, by their place in the list; the others are stored. */
+export async function insertFree(
+  collection: Collection,
+  documents: readonly object[],
+): Promise<ReadonlySet<number>> {
+  if (documents.length === 0) return new Set();
+  try {
+    await collection.insertMany([...documents], { ordered: false });
+    return new Set();
+  } catch (error) {
+    if (!(error instanceof mongo.MongoBulkWriteError) || error.result.getWriteConcernError()) throw error;
+    const refusals = [error.writeErrors].flat();
+    if (refusals.some(({ code }) => code !== DUPLICATE_KEY)) throw error;
+    return new Set(refusals.map(({ index }) => index));
+  }
+}
+
 /** The index that refused a write because a unique key was taken: its first field. Undefined for any other error. */
 export function duplicateKey(error: unknown): string | undefined {
   if (!(error instanceof mongo.MongoServerError) || error.code !== DUPLICATE_KEY) return undefined;
@@ -232,7 +262,11 @@ export const unavailable = (): AppError =>
   new AppError('UNAVAILABLE', 'The storage does not answer. Try again.');
 
 /** Servers or network failed, not what was asked of them. */
-function isOutage(error: unknown): boolean {
+export function isOutage(error: unknown): boolean {
+  // The driver hands on as a refusal of the server whatever happened to an `insertMany`.
+  if (error instanceof mongo.MongoBulkWriteError && error.errorResponse instanceof Error) {
+    return isOutage(error.errorResponse);
+  }
   if (error instanceof mongo.MongoServerError) {
     return (
       error instanceof mongo.MongoWriteConcernError ||

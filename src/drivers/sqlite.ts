@@ -2,10 +2,13 @@ import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync 
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { SCHEMA_RELEASE } from '../schema-release.ts';
 
 /** A step of the schema. Steps that were released are never changed, moved or removed: a database knows only how many it took. */
 export interface Migration {
   readonly name: string;
+  /** Of the schema: what SCHEMA_RELEASE was when the step was new. */
+  readonly release: number;
   readonly sql: string;
 }
 
@@ -42,9 +45,14 @@ export function makeDataDir(dataDir: string): void {
 
 /**
  * The one writing connection. Brings the schema up to date.
- * @throws when the database was written by a newer version
+ * @param release of this code: a database may be one ahead
+ * @throws an Error for the operator when it is further ahead
  */
-export function openWriter(dataDir: string, migrations: readonly Migration[]): Sqlite {
+export function openWriter(
+  dataDir: string,
+  migrations: readonly Migration[],
+  release: number = SCHEMA_RELEASE,
+): Sqlite {
   const file = databaseFile(dataDir);
   ownerOnly(file);
   const database = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
@@ -53,7 +61,7 @@ export function openWriter(dataDir: string, migrations: readonly Migration[]): S
     db.exec(
       `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = ${WAL_LIMIT_BYTES}`,
     );
-    migrate(db, migrations, file);
+    migrate(db, migrations, release, file);
   } catch (error) {
     db.close();
     throw error;
@@ -100,23 +108,31 @@ function sqliteOf(database: DatabaseSync): Sqlite {
   };
 }
 
-function migrate(db: Sqlite, migrations: readonly Migration[], file: string): void {
-  const taken = db.get<{ user_version: number }>('PRAGMA user_version')?.user_version ?? 0;
-  if (taken > migrations.length) {
+/**
+ * SQLite keeps one number for us in the file: the release of the newest step times this, plus how many steps were taken. Before
+ * releases were counted it was the steps alone, which reads as release 0.
+ */
+const STEPS = 1_000;
+
+function migrate(db: Sqlite, migrations: readonly Migration[], release: number, file: string): void {
+  const version = db.get<{ user_version: number }>('PRAGMA user_version')?.user_version ?? 0;
+  const [reached, taken] = [Math.floor(version / STEPS), version % STEPS];
+  if (reached > release + 1) {
     throw new Error(
-      `${file} was written by a newer version of this server (its schema is at step ${taken}, this version knows ` +
-        `${migrations.length}). Start that version again, or restore a backup from before the upgrade.`,
+      `${file} was written by a newer version of this server (its schema is of release ${reached}, this version takes up to ` +
+        `${release + 1}). Start that version again, or restore a backup from before the upgrade.`,
     );
   }
-  for (const [index, { name, sql }] of migrations.entries()) {
+  // Of a database that is ahead the steps that this code does not know stay as they are.
+  for (const [index, step] of migrations.entries()) {
     if (index < taken) continue;
     try {
       db.transaction(() => {
-        db.exec(sql);
-        db.exec(`PRAGMA user_version = ${index + 1}`);
+        db.exec(step.sql);
+        db.exec(`PRAGMA user_version = ${step.release * STEPS + index + 1}`);
       });
     } catch (error) {
-      throw new Error(`${file}: migration "${name}" failed`, { cause: error });
+      throw new Error(`${file}: migration "${step.name}" failed`, { cause: error });
     }
   }
 }

@@ -9,6 +9,7 @@ import { MessageChannel } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { groupCommit } from '../../src/drivers/group-commit.ts';
 import { lockDataDir, openWriter, type Migration, type Sqlite } from '../../src/drivers/sqlite.ts';
+import { SCHEMA_RELEASE } from '../../src/schema-release.ts';
 import { AppError } from '../../src/kernel/errors.ts';
 import { remotePorts, serve } from '../../src/kernel/bridge.ts';
 import {
@@ -34,6 +35,7 @@ const isUnexpected = (error: unknown) => {
 describe('group commit', () => {
   const schema: Migration = {
     name: 'notes',
+    release: 1,
     sql: `CREATE TABLE notes (text TEXT PRIMARY KEY);
           CREATE TABLE answers (note TEXT REFERENCES notes DEFERRABLE INITIALLY DEFERRED)`,
   };
@@ -140,6 +142,79 @@ describe('group commit', () => {
   });
 });
 
+const step = (name: string, release: number, sql = `CREATE TABLE "${name}" (x)`): Migration => ({
+  name,
+  release,
+  sql,
+});
+
+describe('schema releases', () => {
+  const steps = [step('a', 1), step('b', 1), step('c', 2), step('d', 3), step('e', 4)];
+  const code = (release: number) => steps.filter((one) => one.release <= release);
+  const open = (release: number) => openWriter(dir.path, code(release), release);
+  /** What is there after code of this release was started. */
+  function tablesAfter(release: number): string {
+    const db = open(release);
+    const tables = db.all<{ name: string }>(`SELECT name FROM sqlite_schema WHERE type = 'table'`);
+    db.close();
+    return tables.map(({ name }) => name).join('');
+  }
+
+  it('are taken as they come, one or several at a time', () => {
+    expect(tablesAfter(1)).toBe('ab');
+    expect(tablesAfter(2)).toBe('abc');
+    expect(tablesAfter(4)).toBe('abcde');
+    expect(tablesAfter(4)).toBe('abcde');
+  });
+
+  it('may be one ahead of the code, which leaves it so', () => {
+    expect(tablesAfter(3)).toBe('abcd');
+    const db = open(2);
+    db.run('INSERT INTO c VALUES (1)');
+    db.close();
+    expect(tablesAfter(3)).toBe('abcd');
+    expect(tablesAfter(2)).toBe('abcd');
+    expect(tablesAfter(4)).toBe('abcde');
+  });
+
+  it.each([
+    [3, 1],
+    [4, 1],
+    [4, 2],
+  ])('are refused as %i by code of %i, which changes nothing', (ahead, behind) => {
+    const tables = tablesAfter(ahead);
+    expect(() => open(behind)).toThrow(
+      `chat.db was written by a newer version of this server (its schema is of release ${ahead}, ` +
+        `this version takes up to ${behind + 1}). Start that version again, or restore a backup`,
+    );
+    expect(tablesAfter(ahead)).toBe(tables);
+  });
+
+  it('do not go up with code that has nothing new for SQLite', () => {
+    openWriter(dir.path, code(2), 3).close();
+    expect(tablesAfter(1)).toBe('abc');
+  });
+
+  it('go on from a database of before they were counted', () => {
+    const db = open(1);
+    db.run(`INSERT INTO a VALUES ('kept')`);
+    db.exec('PRAGMA user_version = 2');
+    db.close();
+    const now = open(2);
+    expect(now.all('SELECT x FROM a')).toEqual([{ x: 'kept' }]);
+    now.close();
+    expect(tablesAfter(2)).toBe('abc');
+    expect(() => open(0)).toThrow(/newer version/);
+  });
+
+  it('stay where they were when a step fails', () => {
+    open(1).close();
+    const broken = [...code(1), step('c', 2), step('broken', 3, 'INSERT INTO nowhere VALUES (1)')];
+    expect(() => openWriter(dir.path, broken, 3)).toThrow(/"broken" failed/);
+    expect(tablesAfter(1)).toBe('abc');
+  });
+});
+
 describe('storage thread', () => {
   const writer = join(import.meta.dirname, 'writes-until-killed.ts');
   const start = (lockWaitMs = 0) =>
@@ -214,10 +289,17 @@ describe('storage thread', () => {
     await (await start(5_000)).close();
   });
 
-  it('refuses a database of a newer version', async () => {
-    openWriter(dir.path, [...migrations, { name: 'of tomorrow', sql: 'CREATE TABLE tomorrow (x)' }]).close();
-    await expect(start()).rejects.toThrow(/written by a newer version/);
+  it('refuses a database that is two releases ahead', async () => {
+    openWriter(dir.path, [...migrations, step('of the day after tomorrow', SCHEMA_RELEASE + 2)]).close();
+    await expect(start()).rejects.toThrow(/chat.db was written by a newer version of this server/);
     expect(() => openWriter(dir.path, migrations)).toThrow(/newer/);
+  });
+
+  it('works on a database that is one release ahead', async () => {
+    openWriter(dir.path, [...migrations, step('of tomorrow', SCHEMA_RELEASE + 1)]).close();
+    const thread = await start();
+    await remoteStores(thread.wire).accounts.create(account());
+    await thread.close();
   });
 
   it('waits for the disk at each commit', () => {
@@ -228,12 +310,9 @@ describe('storage thread', () => {
   });
 
   it('brings an older database up to date, each step once and whole', () => {
-    const first: Migration = { name: 'first', sql: 'CREATE TABLE a (x); INSERT INTO a VALUES (1)' };
-    const second: Migration = { name: 'second', sql: 'INSERT INTO a VALUES (2)' };
-    const broken: Migration = {
-      name: 'broken',
-      sql: 'INSERT INTO a VALUES (3); INSERT INTO nowhere VALUES (1)',
-    };
+    const first = step('first', 1, 'CREATE TABLE a (x); INSERT INTO a VALUES (1)');
+    const second = step('second', 1, 'INSERT INTO a VALUES (2)');
+    const broken = step('broken', 1, 'INSERT INTO a VALUES (3); INSERT INTO nowhere VALUES (1)');
     openWriter(dir.path, [first]).close();
     openWriter(dir.path, [first, second]).close();
     expect(() => openWriter(dir.path, [first, second, broken])).toThrow(/"broken" failed/);
@@ -243,12 +322,17 @@ describe('storage thread', () => {
   });
 
   it('never changes the order of steps that databases out there have taken', () => {
-    expect(migrations.map(({ name }) => name).slice(0, 4)).toEqual([
-      'accounts',
-      'sessions',
-      'blocks',
-      'reports',
+    expect(migrations.map(({ name, release }) => `${release} ${name}`).slice(0, 6)).toEqual([
+      '1 accounts',
+      '1 sessions',
+      '1 blocks',
+      '1 reports',
+      '2 conversations',
+      '2 messages',
     ]);
+    const releases = migrations.map(({ release }) => release);
+    expect(releases).toEqual(releases.toSorted((a, b) => a - b));
+    expect(Math.max(...releases)).toBeLessThanOrEqual(SCHEMA_RELEASE);
   });
 
   it('loses nothing that was acknowledged when the process is killed, and lets the next one in at once', async () => {
