@@ -30,12 +30,15 @@ export interface Config {
     refreshSecret: string;
     /** The refresh secret that belonged to `previousSecret`, where both are derived. */
     previousRefreshSecret?: string;
+    /** Tokens of the shared secret that are not ours count too (CONTRACT 11). */
+    trustExternal: boolean;
     expiresInSeconds: number;
     refreshExpiresInSeconds: number;
   };
   socket: { pingIntervalMs: number; pingTimeoutMs: number; maxHttpBufferBytes: number };
   allowGuests: boolean;
   openRooms: boolean;
+  editWindowMs: number;
   /** A value of Express' `trust proxy`. */
   trustProxy: string | boolean | number;
   drainTimeoutMs: number;

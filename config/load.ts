@@ -87,6 +87,7 @@ export function loadConfig(environment: Environment): Config {
     },
     allowGuests: values.ALLOW_GUESTS,
     openRooms: values.OPEN_ROOMS,
+    editWindowMs: values.EDIT_WINDOW_MS,
     trustProxy: values.TRUST_PROXY,
     drainTimeoutMs: values.DRAIN_TIMEOUT_MS,
     rtc: {
@@ -183,6 +184,10 @@ function checkTogether(values: Values, problems: string[], warnings: string[]): 
   if (!hasTurn && values.RTC_ICE_POLICY === 'relay') {
     problems.push('RTC_ICE_POLICY: relay needs TURN_URLS, no call could connect (got "relay")');
   }
+  // Production says the same of JWT_SECRET alone.
+  if (values.TRUST_EXTERNAL_JWT && values.JWT_SECRET === undefined && values.NODE_ENV !== 'production') {
+    problems.push('TRUST_EXTERNAL_JWT: needs JWT_SECRET; nobody else can sign with one that is made here');
+  }
   if (values.TRUST_PROXY === true) {
     warnings.push('TRUST_PROXY=true believes any X-Forwarded-For: a forged one evades the rate limits');
   }
@@ -217,6 +222,7 @@ function tokensOf(values: Values, dataDir: string): Config['jwt'] {
     refreshSecret: ownRefreshSecret ?? refreshSecretOf(secret),
     ...(previous !== undefined &&
       ownRefreshSecret === undefined && { previousRefreshSecret: refreshSecretOf(previous) }),
+    trustExternal: values.TRUST_EXTERNAL_JWT,
     expiresInSeconds: values.JWT_EXPIRES_IN,
     refreshExpiresInSeconds: values.JWT_REFRESH_EXPIRES_IN,
   };

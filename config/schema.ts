@@ -231,6 +231,12 @@ export const variables = {
     type: duration,
     default: '30d',
   },
+  TRUST_EXTERNAL_JWT: {
+    group: 'Accounts',
+    doc: 'Tokens that another service signs with JWT_SECRET make users here',
+    type: boolean,
+    default: 'false',
+  },
   ALLOW_GUESTS: {
     group: 'Accounts',
     doc: 'Sockets without a token may join',
@@ -242,6 +248,13 @@ export const variables = {
     doc: 'Joining an unknown room makes it',
     type: boolean,
     default: 'true',
+  },
+  EDIT_WINDOW_MS: {
+    group: 'Accounts',
+    doc: 'How long authors may edit a message; 0 forbids it',
+    type: milliseconds(0),
+    default: `${15 * MINUTE_MS}`,
+    unit: 'ms',
   },
   ADMIN_EMAILS: {
     group: 'Accounts',

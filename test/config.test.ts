@@ -217,6 +217,7 @@ describe('defaults', () => {
       socket: { pingIntervalMs: 25_000, pingTimeoutMs: 60_000, maxHttpBufferBytes: 1_000_000 },
       allowGuests: true,
       openRooms: true,
+      editWindowMs: 900_000,
       trustProxy: 'loopback',
       drainTimeoutMs: 10_000,
       rtc: { stunUrls: [], turnUrls: [], turnTtlSeconds: 43_200, icePolicy: 'all' },
@@ -224,7 +225,10 @@ describe('defaults', () => {
       uploads: { maxFileBytes: 10_485_760, maxVoiceSeconds: 300 },
       warnings: [],
     });
-    expect(jwt).toMatchObject({ expiresInSeconds: 7 * 86_400, refreshExpiresInSeconds: 30 * 86_400 });
+    expect(jwt).toMatchObject({
+      ...{ expiresInSeconds: 7 * 86_400, refreshExpiresInSeconds: 30 * 86_400 },
+      trustExternal: false,
+    });
     expect(rateLimits).toEqual({
       auth: { max: 5, windowMs: 900_000 },
       guest: { max: 20, windowMs: 900_000 },
@@ -334,6 +338,17 @@ describe('aliases', () => {
     expect(problemsOf({ SOCKETIO_PING_TIMEOUT: 'soon', ALLOWED_ORIGINS: 'nowhere' })).toEqual([
       expect.stringMatching(/^ALLOWED_ORIGINS: must be origins .* \(got "nowhere"\)$/),
       expect.stringMatching(/^SOCKETIO_PING_TIMEOUT: must be a whole number .* \(got "soon"\)$/),
+    ]);
+  });
+
+  it('of the secret are shared with whoever signs other tokens', () => {
+    const trusting = { TRUST_EXTERNAL_JWT: 'true' };
+    expect(load({ ...trusting, JWT_ACCESS_TOKEN_SECRET: 'access' }).jwt.trustExternal).toBe(true);
+    expect(problemsOf(trusting)).toEqual([
+      'TRUST_EXTERNAL_JWT: needs JWT_SECRET; nobody else can sign with one that is made here',
+    ]);
+    expect(problemsOf({ ...trusting, NODE_ENV: 'production' })).toEqual([
+      expect.stringMatching(/^JWT_SECRET: is required/),
     ]);
   });
 

@@ -20,6 +20,10 @@ export function account(overrides: Partial<Account> = {}): Account {
     createdAt: NOW,
     lastSeen: NOW,
     expiresAt: null,
+    displayName: null,
+    bio: null,
+    externalId: null,
+    tokensFrom: null,
     ...overrides,
   };
 }

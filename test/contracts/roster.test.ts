@@ -31,8 +31,6 @@ describe('departures announced', () => {
       audience: { add() {}, of: () => audience() },
       outbox: {
         push: (_, event, body) => void told.push(`${event} ${String(body)}`),
-        endAll() {},
-        isUp: () => true,
       },
       clock,
       owner: 'w1',

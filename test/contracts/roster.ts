@@ -55,12 +55,45 @@ export function rosterContract({ name, missing, open }: StateBackend): void {
         expect(await ann.go()).toEqual({ last: true });
       });
 
+      it('counts somebody’s sockets, whoever sees them, and nobody’s', async () => {
+        await socket('ann', 'phone', 'w1').come('offline');
+        await socket('ann', 'laptop', 'w2').come('offline');
+        await socket('ann', 'laptop', 'w2').come('online');
+        await socket('bob', 'tab', 'w3').come();
+        expect(await roster.connectionsOf('ann')).toBe(2);
+        expect(await roster.connectionsOf('cy')).toBe(0);
+        await roster.dropOwner('w1');
+        expect(await roster.connectionsOf('ann')).toBe(1);
+        await roster.dropOwner('w2');
+        expect(await roster.connectionsOf('ann')).toBe(0);
+        expect(await roster.connectionsOf('bob')).toBe(1);
+      });
+
       it('of many sockets at once one is the first, and one the last', async () => {
         const tabs = Array.from({ length: 20 }, (_, n) => socket('ann', `tab ${n}`));
         const came = await Promise.all(tabs.map((tab) => tab.come()));
         expect(came.filter(({ first }) => first)).toHaveLength(1);
         const went = await Promise.all(tabs.map((tab) => tab.go()));
         expect(went.filter(({ last }) => last)).toHaveLength(1);
+      });
+
+      it('is listed page by page, in the order of ids, once, and not while invisible', async () => {
+        for (const id of ['20', '3', '1', '100']) await socket(id).come();
+        await socket('3', 'laptop', 'w2').come();
+        await socket('2').come('offline');
+        expect(await roster.onlineAfter(null, 100)).toEqual(['1', '100', '20', '3']);
+        expect(await roster.onlineAfter(null, 2)).toEqual(['1', '100']);
+        expect(await roster.onlineAfter('100', 2)).toEqual(['20', '3']);
+        expect(await roster.onlineAfter('3', 2)).toEqual([]);
+
+        // The last of a page went: the next one begins where it would have.
+        await socket('100').go();
+        expect(await roster.onlineAfter('100', 1)).toEqual(['20']);
+        await roster.setStatus('20', 'offline');
+        await roster.setStatus('2', 'busy');
+        expect(await roster.onlineAfter(null, 100)).toEqual(['1', '2', '3']);
+        await roster.dropOwner('w1');
+        expect(await roster.onlineAfter(null, 100)).toEqual(['3']);
       });
 
       it('lists who is longest online first, and no more than asked for', async () => {

@@ -1,6 +1,7 @@
 import { createAuthenticator } from '../../src/features/accounts/authenticator.ts';
 import type { AccountFacts } from '../../src/features/accounts/contract.ts';
 import { createPasswords } from '../../src/features/accounts/passwords.ts';
+import { createRevocations } from '../../src/features/accounts/revocations.ts';
 import { createAccounts, type Origin, type SignedIn } from '../../src/features/accounts/service.ts';
 import { createTokens } from '../../src/features/accounts/tokens.ts';
 import type { UserIdentity } from '../../src/kernel/connection.ts';
@@ -18,6 +19,7 @@ export const jwtConfig = {
   previousSecret: 'the secret of before, long enough too',
   refreshSecret: 'the refresh secret of these tests',
   previousRefreshSecret: 'the refresh secret of before',
+  trustExternal: false,
   expiresInSeconds: 7 * 24 * 60 * 60,
   refreshExpiresInSeconds: 30 * 24 * 60 * 60,
 };
@@ -26,6 +28,7 @@ export const jwtConfig = {
 export function accountsDesk(
   { stores }: StorageUnderTest,
   admin: { emails: string[]; apiKey?: string } = { emails: [] },
+  jwt = jwtConfig,
 ) {
   const clock = fakeClock();
   const ids = createIds(clock, 1);
@@ -34,21 +37,22 @@ export function accountsDesk(
   const revoked: string[] = [];
   facts.on('session.revoked', ({ sessionIds }) => void revoked.push(...sessionIds));
   const outbox = { endAll: (room: Room) => void endedRooms.push(room) };
+  const revocations = createRevocations({ ...stores, outbox, facts, clock });
   const passwords = createPasswords(4);
   const tokens = createTokens(jwtConfig, clock);
-  const auth = createAuthenticator({ config: { jwt: jwtConfig, admin }, ports: stores, clock });
   const guestNames: string[] = [];
+  const randomText = (length: number) => (guestNames.shift() ?? ids.next()).slice(-length);
+  const auth = createAuthenticator({ config: { jwt, admin }, ports: stores, ids, clock, randomText });
   const rules = createAccounts({
     ...stores,
     passwords,
     tokens,
     tokenLifeMs: jwtConfig.expiresInSeconds * 1000,
     refreshLifeMs: jwtConfig.refreshExpiresInSeconds * 1000,
-    outbox,
-    facts,
+    revocations,
     ids,
     clock,
-    randomText: (length) => (guestNames.shift() ?? ids.next()).slice(-length),
+    randomText,
   });
 
   return {
@@ -65,7 +69,7 @@ export function accountsDesk(
     tokens,
     auth,
     rules,
-    /** What chance gives next for names of guests. */
+    /** What chance gives next for names. */
     guestNames,
     register: (name: string) =>
       rules.register({ username: name, email: `${name}@example.org`, password: 'Password123' }, from, null),

@@ -1,15 +1,11 @@
 /** Sockets and accounts: rooms, greetings, `authenticate`, and when a socket ends. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Greeting } from '../../src/features/accounts/contract.ts';
-import { accountsFeature } from '../../src/features/accounts/feature.ts';
-import { GUEST_LIFE_MS, type SignedIn } from '../../src/features/accounts/service.ts';
-import type { Connection, Identity } from '../../src/kernel/connection.ts';
-import { memoryLeases } from '../../src/kernel/leases.ts';
-import { createLifecycle } from '../../src/kernel/lifecycle.ts';
-import { silentLogger } from '../../src/kernel/logger.ts';
+import { GUEST_LIFE_MS } from '../../src/features/accounts/service.ts';
 import { roomOf } from '../../src/kernel/rooms.ts';
 import { storageBackends, type StorageUnderTest } from '../contracts/storage-backends.ts';
-import { accountsDesk, DAY_MS, from, jwtConfig, type Desk } from './accounts-desk.ts';
+import { accountsDesk, DAY_MS, from, type Desk } from './accounts-desk.ts';
+import { accountSockets, nobody, type AccountSockets } from './account-sockets.ts';
 
 let storage: StorageUnderTest;
 beforeAll(async () => {
@@ -17,94 +13,21 @@ beforeAll(async () => {
 });
 afterAll(() => storage.close());
 
-interface FakeSocket extends Connection {
-  readonly rooms: Set<string>;
-  /** Names and bodies, in order. */
-  readonly received: [event: string, body: unknown][];
-}
-
 let desk: Desk;
-let sockets: FakeSocket[];
-let feature: ReturnType<typeof accountsFeature.define>;
-let stop: () => Promise<void>;
+let sockets: AccountSockets;
+let feature: AccountSockets['feature'];
+let connect: AccountSockets['connect'];
+let authenticate: AccountSockets['authenticate'];
 
 beforeEach(async () => {
   desk = accountsDesk(storage);
-  sockets = [];
-  feature = accountsFeature.define({
-    ...desk.stores,
-    auth: desk.auth,
-    presence: { onlineAmong: async () => [] },
-    config: { nodeId: 'n1', jwt: jwtConfig },
-    passwordCost: 4,
-    workerName: 'n1.1',
-    connections: {
-      get: (id) => sockets.find((socket) => socket.id === id),
-      all: () => sockets,
-      get size() {
-        return sockets.length;
-      },
-    },
-    outbox: {
-      endAll(room) {
-        for (const socket of sockets) if (socket.rooms.has(room)) socket.end();
-      },
-    },
-    facts: desk.facts,
-    leases: memoryLeases(desk.clock),
-    owner: 'w1',
-    ids: desk.ids,
-    clock: desk.clock,
-    logger: silentLogger,
-  });
-  const lifecycle = createLifecycle(silentLogger);
-  await feature.start?.(lifecycle);
-  stop = () => lifecycle.stop(1000);
+  sockets = await accountSockets(desk);
+  ({ feature, connect, authenticate } = sockets);
 });
 afterEach(async () => {
-  await stop();
+  await sockets.stop();
   await storage.empty();
 });
-
-function socketOf(identity: Identity): FakeSocket {
-  const socket = {
-    id: `socket${sockets.length + 1}`,
-    ip: '198.51.100.7',
-    userAgent: 'a browser',
-    auth: {},
-    identity,
-    alive: true,
-    rooms: new Set<string>(),
-    received: [] as FakeSocket['received'],
-    identify: (next: Identity) => void (socket.identity = next),
-    join: (room: string) => void socket.rooms.add(room),
-    leave: (room: string) => void socket.rooms.delete(room),
-    emit: (event: string, body: unknown) => void socket.received.push([event, body]),
-    drop: () => void (socket.alive = false),
-    end: () => void (socket.alive = false),
-    onPushed() {},
-    probe: async () => true,
-  };
-  sockets.push(socket);
-  return socket;
-}
-
-const nobody: Identity = { kind: 'guest', id: 'guest:77', username: 'Guest-0077' };
-
-async function connect(signedIn?: SignedIn): Promise<FakeSocket> {
-  const socket = socketOf(signedIn ? await desk.whoIs(signedIn) : nobody);
-  await feature.connected?.(socket);
-  return socket;
-}
-
-/** As the dispatcher does it. */
-async function authenticate(socket: FakeSocket, given: unknown) {
-  const before = socket.identity;
-  const handle = feature.requests['authenticate'] as (connection: Connection, given: unknown) => unknown;
-  const answer = await handle(socket, given);
-  if (socket.identity !== before) await feature.identified?.(socket, before);
-  return answer;
-}
 
 describe('a socket that connects', () => {
   it('with a token is greeted as its user, twice, and can be reached', async () => {
@@ -138,7 +61,7 @@ describe('a socket that connects', () => {
 
   it('ends when its session was revoked just before it could be reached', async () => {
     const ann = await desk.register('ann');
-    const socket = socketOf(await desk.whoIs(ann));
+    const socket = sockets.socketOf(await desk.whoIs(ann));
     await desk.rules.logout(await desk.whoIs(ann));
     await feature.connected?.(socket);
     expect(socket.alive).toBe(false);
@@ -243,6 +166,37 @@ it('sweeps away guests and sessions whose time is up, and says whose', async () 
   await vi.waitFor(async () =>
     expect(await desk.stores.sessions.removeExpired(desk.clock.now(), 10)).toBe(0),
   );
+});
+
+describe('an administrator who disconnects somebody', () => {
+  const disconnect = (userId: string, revoke: 'true' | 'false') =>
+    feature.routes['DELETE /ws/users/:userId']!({ params: { userId }, query: { revoke } } as never);
+
+  it('ends all sockets and says how many, and tokens stay valid unless they are revoked too', async () => {
+    const [ann, bob] = [await desk.register('ann'), await desk.register('bob')];
+    const [one, two, stays] = [
+      await connect(ann),
+      await connect(await desk.login('ann')),
+      await connect(bob),
+    ];
+    expect(await disconnect(ann.account.id, 'false')).toEqual({ disconnected: 2 });
+    expect([one.alive, two.alive, stays.alive]).toEqual([false, false, true]);
+    expect(await desk.lives(ann)).toBe(true);
+
+    const again = await connect(ann);
+    expect(await disconnect(ann.account.id, 'true')).toEqual({ disconnected: 1 });
+    expect([again.alive, await desk.lives(ann), await desk.lives(bob)]).toEqual([false, false, true]);
+    expect(desk.revoked).toHaveLength(2);
+    expect(await disconnect(ann.account.id, 'true')).toEqual({ disconnected: 0 });
+  });
+
+  it('is told of unknown users, and when other workers cannot be reached; tokens are revoked then all the same', async () => {
+    await expect(disconnect('1', 'false')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    const ann = await desk.register('ann');
+    sockets.isUp = false;
+    await expect(disconnect(ann.account.id, 'true')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(await desk.lives(ann)).toBe(false);
+  });
 });
 
 describe('what the routes answer', () => {

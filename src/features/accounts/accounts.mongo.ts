@@ -3,7 +3,7 @@ import { duplicateKey, model, numberOf, operator, schemaOptions, unavailable } f
 import type { Mongo } from '../../drivers/mongo.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { PresenceStatus } from '../../kernel/schemas.ts';
-import { emailKeyOf, usernameKeyOf, type Account, type AccountStore } from './accounts.ts';
+import { emailKeyOf, endOfPrefix, usernameKeyOf, type Account, type AccountStore } from './accounts.ts';
 
 /** In the collection `users`, as B's commands expect it. */
 export interface AccountDocument {
@@ -20,6 +20,11 @@ export interface AccountDocument {
   createdAt: Date;
   lastSeen: Date;
   expiresAt: Date | null;
+  // From here on: what documents of the first release have not.
+  displayName?: string | null;
+  bio?: string | null;
+  externalId?: string | null;
+  tokensFrom?: Date | null;
 }
 
 const schema = new Schema<AccountDocument>(
@@ -37,12 +42,17 @@ const schema = new Schema<AccountDocument>(
     createdAt: Date,
     lastSeen: Date,
     expiresAt: Date,
+    displayName: String,
+    bio: String,
+    externalId: String,
+    tokensFrom: Date,
   },
   schemaOptions,
 );
 schema.index({ usernameKey: 1 }, { unique: true });
 // MongoDB takes two nulls for the same key; and a partial index is only used where the query implies its condition.
 schema.index({ emailKey: 1 }, { unique: true, partialFilterExpression: { emailKey: { $gt: '' } } });
+schema.index({ externalId: 1 }, { unique: true, partialFilterExpression: { externalId: { $gt: '' } } });
 // No TTL index: whoever removes a guest says so, and others forget what they know of it.
 schema.index({ expiresAt: 1 }, { partialFilterExpression: { guest: true } });
 
@@ -61,8 +71,14 @@ export const accountDocument = (account: Account): AccountDocument => ({
   adminConfirmed: account.adminConfirmed,
   createdAt: new Date(account.createdAt),
   lastSeen: new Date(account.lastSeen),
-  expiresAt: account.expiresAt === null ? null : new Date(account.expiresAt),
+  expiresAt: dateOf(account.expiresAt),
+  displayName: account.displayName,
+  bio: account.bio,
+  externalId: account.externalId,
+  tokensFrom: dateOf(account.tokensFrom),
 });
+
+const dateOf = (ms: number | null): Date | null => (ms === null ? null : new Date(ms));
 
 export const accountFrom = (document: AccountDocument): Account => ({
   id: String(document._id),
@@ -76,21 +92,33 @@ export const accountFrom = (document: AccountDocument): Account => ({
   createdAt: document.createdAt.getTime(),
   lastSeen: document.lastSeen.getTime(),
   expiresAt: document.expiresAt?.getTime() ?? null,
+  displayName: document.displayName ?? null,
+  bio: document.bio ?? null,
+  externalId: document.externalId ?? null,
+  tokensFrom: document.tokensFrom?.getTime() ?? null,
 });
 
 /** A name that was taken may be free again a moment later, and so on; nobody is that unlucky for long. */
 const ATTEMPTS = 5;
+
+/** What of an account is unique; what is left out is not written. */
+type Claimed = Pick<Account, 'id' | 'username'> & Partial<Pick<Account, 'email' | 'externalId'>>;
 
 export function mongoAccounts(mongo: Mongo): AccountStore {
   const users = accountModel(mongo);
 
   /** Does what a unique index may refuse. The index names one field; who is refused is told all that are taken. */
   async function claiming<T>(
-    { id, username, email }: Pick<Account, 'id' | 'username' | 'email'>,
+    { id, username, email = null, externalId = null }: Claimed,
     write: () => Promise<T>,
   ): Promise<T> {
     const usernameKey = usernameKeyOf(username);
     const emailKey = email === null ? null : emailKeyOf(email);
+    const keys = {
+      usernameKey,
+      ...(emailKey !== null && { emailKey }),
+      ...(externalId !== null && { externalId }),
+    };
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       try {
         return await write();
@@ -101,16 +129,19 @@ export function mongoAccounts(mongo: Mongo): AccountStore {
       const holders = await users
         .find(
           {
-            $or: [{ usernameKey }, ...(emailKey === null ? [] : [{ emailKey }])],
+            $or: Object.entries(keys).map(([key, value]) => ({ [key]: value })),
             _id: operator({ $ne: numberOf(id) }),
           },
-          { usernameKey: 1, emailKey: 1 },
+          { usernameKey: 1, emailKey: 1, externalId: 1 },
         )
         .lean();
       const fields = {
         ...(holders.some((holder) => holder.usernameKey === usernameKey) && { username: 'is taken' }),
         ...(holders.some((holder) => emailKey !== null && holder.emailKey === emailKey) && {
           email: 'is registered already',
+        }),
+        ...(holders.some((holder) => externalId !== null && holder.externalId === externalId) && {
+          externalId: 'is taken',
         }),
       };
       const names = Object.keys(fields);
@@ -144,6 +175,56 @@ export function mongoAccounts(mongo: Mongo): AccountStore {
       // The index has no empty keys, and nobody has one.
       const found = key === '' ? null : await users.findOne({ emailKey: key }).lean();
       return found ? accountFrom(found) : null;
+    },
+
+    async byExternalId(externalId) {
+      // The index has no empty ids, and nobody has one.
+      const found = externalId === '' ? null : await users.findOne({ externalId }).lean();
+      return found ? accountFrom(found) : null;
+    },
+
+    async standing(ids) {
+      const found = await users
+        .find({ _id: operator({ $in: ids.map(numberOf) }) }, { username: 1, avatar: 1, tokensFrom: 1 })
+        .lean();
+      return found.map(({ _id, username, avatar, tokensFrom }) => ({
+        ...{ id: String(_id), username, avatar },
+        tokensFrom: tokensFrom?.getTime() ?? null,
+      }));
+    },
+
+    async withNamePrefix(prefix, after, limit) {
+      const key = usernameKeyOf(prefix);
+      const range = {
+        $gte: key,
+        $lt: endOfPrefix(key),
+        ...(after !== null && { $gt: usernameKeyOf(after) }),
+      };
+      const found = await users
+        .find({ usernameKey: operator(range) }, { username: 1, avatar: 1, displayName: 1 })
+        .sort({ usernameKey: 1 })
+        .limit(limit)
+        .lean();
+      return found.map(({ _id, username, avatar, displayName = null }) => {
+        return { id: String(_id), username, avatar, displayName };
+      });
+    },
+
+    async updateProfile(id, changes) {
+      const { username } = changes;
+      const $set = { ...changes, ...(username !== undefined && { usernameKey: usernameKeyOf(username) }) };
+      const update = () =>
+        users.findOneAndUpdate({ _id: numberOf(id) }, { $set }, { returnDocument: 'after' }).lean();
+      const updated = await (username === undefined ? update() : claiming({ id, username }, update));
+      return updated ? accountFrom(updated) : null;
+    },
+
+    async revokeTokens(id, before) {
+      const { matchedCount } = await users.updateOne(
+        { _id: numberOf(id) },
+        { $max: { tokensFrom: new Date(before) } },
+      );
+      return matchedCount > 0;
     },
 
     async convertGuest(id, { username, email, passwordHash }, now) {

@@ -1,10 +1,21 @@
 import { z } from 'zod';
 import { contractOf, request, route } from '../../kernel/contract.ts';
-import { PresenceStatus, RenderedId, Timestamp, optional } from '../../kernel/schemas.ts';
+import { cleaned, Id, PresenceStatus, RenderedId, Timestamp, optional } from '../../kernel/schemas.ts';
 
 const both = ['/api', '/api/v1'] as const;
 
-export const limits = { usernameMin: 3, usernameMax: 30, passwordMinBytes: 8, passwordMaxBytes: 72 } as const;
+export const limits = {
+  usernameMin: 3,
+  usernameMax: 30,
+  displayNameMax: 50,
+  /** In UTF-16 units, as all of them. */
+  bioMax: 280,
+  passwordMinBytes: 8,
+  passwordMaxBytes: 72,
+  /** Users that a search answers, and characters that it begins with. */
+  found: 20,
+  searchMin: 2,
+} as const;
 
 export const Username = z
   .string()
@@ -25,12 +36,39 @@ export const Password = z
   })
   .refine((p) => /\p{L}/u.test(p) && /\p{N}/u.test(p), { message: 'must contain a letter and a digit' });
 
+/** Empty text is none. */
+const orNone = (text: string) => (text === '' ? null : text);
+
+export const DisplayName = z
+  .string()
+  .transform((text) => cleaned(text).replaceAll(/\s+/g, ' ').trim())
+  .pipe(z.string().max(limits.displayNameMax).transform(orNone))
+  .nullable();
+
+export const Bio = z
+  .string()
+  .transform((text) => cleaned(text).trim())
+  .pipe(z.string().max(limits.bioMax).transform(orNone))
+  .nullable();
+
+/** The beginning of a name. */
+export const NamePrefix = z
+  .string()
+  .max(200)
+  .trim()
+  .normalize('NFKC')
+  .refine((text) => [...text].length >= limits.searchMin, {
+    message: `must have at least ${limits.searchMin} characters`,
+  });
+
 /** The user's own view of the account: a superset of B's and D's user objects. */
 export const OwnUser = z.object({
   id: RenderedId,
   username: z.string(),
+  displayName: z.string().nullable(),
   email: z.string().nullable(),
   avatar: z.string().nullable(),
+  bio: z.string().nullable(),
   guest: z.boolean(),
   status: PresenceStatus,
   isOnline: z.boolean(),
@@ -40,6 +78,13 @@ export const OwnUser = z.object({
   expiresAt: Timestamp.nullable(),
 });
 export type OwnUser = z.infer<typeof OwnUser>;
+
+export const FoundUser = z.object({
+  id: RenderedId,
+  username: z.string(),
+  displayName: z.string().nullable(),
+  avatar: z.string().nullable(),
+});
 
 const Credentials = z.object({
   token: z.string(),
@@ -140,25 +185,53 @@ export const accountsContract = contractOf({
       prefixes: both,
     }),
     'GET /auth/me': route({ data: z.object({ user: OwnUser }), prefixes: both }),
+    /** With a token that another service signed, which has no session: as `logout-all`. */
     'POST /auth/logout': route({ message: 'Logged out', prefixes: both }),
+    /** `revoked`: sessions. Tokens that another service signed until now are refused as well. */
     'POST /auth/logout-all': route({
       data: z.object({ revoked: z.number() }),
       message: 'Logged out everywhere',
       prefixes: both,
     }),
-    /** Ends every other session of the account. 400 with `fields.current` when that is wrong, 403 for guest accounts. */
+    /** Ends every other session of the account. 400 with `fields.current` when that is wrong, 403 for accounts without one. */
     'POST /auth/password': route({
       body: z.object({ current: z.string().max(1024), next: Password }),
       bucket: 'auth',
       message: 'Password changed',
       prefixes: both,
     }),
+    /** What is left out stays; null and empty text remove. 409 CONFLICT with `fields.username`, 404 for an avatar that is no own upload. */
+    'PATCH /users/me': route({
+      body: z.object({
+        username: Username.optional(),
+        displayName: DisplayName.optional(),
+        bio: Bio.optional(),
+        avatar: z.string().max(2048).nullable().optional(),
+      }),
+      data: z.object({ user: OwnUser }),
+      message: 'Profile updated',
+      prefixes: both,
+    }),
+    /** Whose name begins so, in any case, but the caller and who blocked or is blocked; at most 20. */
+    'GET /users/search': route({
+      query: z.object({ q: NamePrefix }),
+      data: z.object({ users: z.array(FoundUser), count: z.number() }),
+      prefixes: both,
+    }),
+    /** Closes the user's sockets on all nodes. Tokens stay valid, unless `revoke=true` ends them too. */
+    'DELETE /ws/users/:userId': route({
+      params: z.object({ userId: Id }),
+      query: z.object({ revoke: z.enum(['true', 'false']).default('false') }),
+      data: z.object({ disconnected: z.number() }),
+      access: 'admin',
+      prefixes: ['/api/v1'],
+    }),
     'GET /users/sessions': route({ data: z.object({ sessions: z.array(SessionInfo) }) }),
     'DELETE /users/sessions/:id': route({
       params: z.object({ id: z.string().max(64) }),
       message: 'Session revoked',
     }),
-    /** Of the caller's session; replaces what was recorded, so that leaving out `location` removes it. */
+    /** Of the caller's session; replaces what was recorded, so that leaving out `location` removes it. 403 without a session. */
     'POST /users/device': route({
       body: z.object({ deviceId: z.string().trim().min(1).max(128), location: optional(Location) }),
       data: z.object({ deviceId: z.string(), location: Location.nullable() }),
@@ -171,6 +244,16 @@ export const accountsContract = contractOf({
 export interface AccountFacts {
   /** Guest accounts whose time was up; what others stored about them can go. */
   'account.removed': { userIds: readonly string[] };
+  /** What of a profile has changed; the user's live sockets go by the new name already. */
+  'profile.changed': {
+    userId: string;
+    changed: {
+      readonly username?: string;
+      readonly displayName?: string | null;
+      readonly bio?: string | null;
+      readonly avatar?: string | null;
+    };
+  };
   /** A session ended before its time; its live sockets are being closed on every node. */
   'session.revoked': { userId: string; sessionIds: readonly string[] };
 }

@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import type { Authenticator } from '../../kernel/auth.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Connection, Connections, Identity } from '../../kernel/connection.ts';
@@ -8,12 +7,17 @@ import type { Ids } from '../../kernel/ids.ts';
 import { holdRole, type Leases } from '../../kernel/leases.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { Outbox } from '../../kernel/outbox.ts';
+import type { Peers } from '../../kernel/peers.ts';
 import { roomOf } from '../../kernel/rooms.ts';
 import type { AccountStore } from './accounts.ts';
 import { accountsContract, type AccountFacts } from './contract.ts';
+import { createDisconnects } from './disconnects.ts';
 import { createLiveSessions } from './live-sessions.ts';
 import { createPasswords } from './passwords.ts';
+import { createProfiles, RENAMED, type ProfileNeeds, type Renamed } from './profiles.ts';
+import { randomText } from './random-text.ts';
 import { greeting, ownUser, sessionInfo, socketUser } from './render.ts';
+import { createRevocations } from './revocations.ts';
 import { createAccounts, type SignedIn } from './service.ts';
 import type { SessionStore } from './sessions.ts';
 import { createTokens, type TokenSecrets } from './tokens.ts';
@@ -28,8 +32,12 @@ export interface AccountNeeds {
   readonly accounts: AccountStore;
   readonly sessions: SessionStore;
   readonly auth: Authenticator;
-  /** Who has a socket and is not invisible. */
-  readonly presence: { onlineAmong(userIds: readonly string[]): Promise<readonly string[]> };
+  /** Who has a socket and is not invisible; and how many sockets somebody has. */
+  readonly presence: {
+    onlineAmong(userIds: readonly string[]): Promise<readonly string[]>;
+    connectionsOf(userId: string): Promise<number>;
+  };
+  readonly blocks: ProfileNeeds['blocks'];
   readonly config: {
     readonly nodeId: string;
     readonly jwt: TokenSecrets & {
@@ -41,7 +49,8 @@ export interface AccountNeeds {
   readonly passwordCost?: number;
   readonly workerName: string;
   readonly connections: Connections;
-  readonly outbox: Pick<Outbox, 'endAll'>;
+  readonly outbox: Pick<Outbox, 'endAll' | 'isUp'>;
+  readonly peers: Pick<Peers, 'tell' | 'hear'>;
   readonly facts: Facts<AccountFacts>;
   readonly leases: Leases;
   readonly owner: string;
@@ -50,15 +59,12 @@ export interface AccountNeeds {
   readonly logger: Logger;
 }
 
-function randomText(length: number): string {
-  const letters = 'abcdefghijklmnopqrstuvwxyz0123456789';
-  return Array.from({ length }, () => letters[randomInt(letters.length)]).join('');
-}
-
 export const accountsFeature = featureOf(accountsContract)((needs: AccountNeeds) => {
   const { accounts, sessions, auth, presence, config, facts, clock, logger } = needs;
+  const revocations = createRevocations(needs);
   const service = createAccounts({
     ...needs,
+    revocations,
     passwords: createPasswords(needs.passwordCost),
     tokens: createTokens(config.jwt, clock),
     tokenLifeMs: config.jwt.expiresInSeconds * 1000,
@@ -66,6 +72,8 @@ export const accountsFeature = featureOf(accountsContract)((needs: AccountNeeds)
     randomText,
   });
   const live = createLiveSessions(needs);
+  const profiles = createProfiles(needs);
+  const disconnects = createDisconnects({ ...needs, revocations });
 
   const isOnline = async (userId: string) => (await presence.onlineAmong([userId])).length > 0;
 
@@ -78,12 +86,14 @@ export const accountsFeature = featureOf(accountsContract)((needs: AccountNeeds)
   function enterRooms(connection: Connection) {
     const { identity } = connection;
     connection.join(roomOf('user', identity.id));
-    if (identity.kind === 'user') connection.join(roomOf('session', identity.sessionId));
+    if (identity.kind === 'user' && identity.sessionId !== null) {
+      connection.join(roomOf('session', identity.sessionId));
+    }
   }
 
   function leaveRooms(connection: Connection, { identity: now }: { identity: Identity }, before: Identity) {
     if (before.id !== now.id) connection.leave(roomOf('user', before.id));
-    if (before.kind !== 'user') return;
+    if (before.kind !== 'user' || before.sessionId === null) return;
     const isSameSession = now.kind === 'user' && now.sessionId === before.sessionId;
     if (!isSameSession) connection.leave(roomOf('session', before.sessionId));
   }
@@ -119,6 +129,16 @@ export const accountsFeature = featureOf(accountsContract)((needs: AccountNeeds)
         const account = await service.me(identity!);
         return { user: ownUser(account, await isOnline(account.id), renderId) };
       },
+      async 'PATCH /users/me'({ identity, body, renderId }) {
+        const account = await profiles.change(identity!.id, body);
+        return { user: ownUser(account, await isOnline(account.id), renderId) };
+      },
+      async 'GET /users/search'({ identity, query, renderId }) {
+        const found = await profiles.search(identity!.id, query.q);
+        return { users: found.map((user) => ({ ...user, id: renderId(user.id) })), count: found.length };
+      },
+      'DELETE /ws/users/:userId': ({ params, query }) =>
+        disconnects.disconnect(params.userId, query.revoke === 'true'),
       'POST /auth/logout': ({ identity }) => service.logout(identity!),
       'POST /auth/logout-all': async ({ identity }) => ({
         revoked: await service.logoutEverywhere(identity!),
@@ -143,7 +163,9 @@ export const accountsFeature = featureOf(accountsContract)((needs: AccountNeeds)
       if (identity.kind === 'user') {
         if (await live.endIfRevoked(connection, identity)) return;
         // For the list of sessions only: nobody waits for it.
-        sessions.touch(identity.sessionId, clock.now(), connection.ip).catch(() => {});
+        if (identity.sessionId !== null) {
+          sessions.touch(identity.sessionId, clock.now(), connection.ip).catch(() => {});
+        }
       }
       const body = greeting(connection.id, identity, {
         nodeId: config.nodeId,
@@ -161,6 +183,7 @@ export const accountsFeature = featureOf(accountsContract)((needs: AccountNeeds)
     },
 
     start(lifecycle) {
+      needs.peers.hear(RENAMED, (news: Renamed) => live.rename(news));
       lifecycle.onStop(
         'token expiry',
         clock.every(EXPIRY_CHECK_MS, () => live.endExpired()),
@@ -169,7 +192,7 @@ export const accountsFeature = featureOf(accountsContract)((needs: AccountNeeds)
         'session check',
         clock.every(SESSION_CHECK_MS, () => {
           live
-            .endRevoked()
+            .catchUp()
             .catch((error: unknown) => logger.warn('error', 'sessions could not be checked', { error }));
         }),
       );

@@ -1,6 +1,6 @@
 import { AppError } from '../../kernel/errors.ts';
 import type { Ids } from '../../kernel/ids.ts';
-import type { Account, AccountStore } from './accounts.ts';
+import { newAccount, type Account, type AccountStore } from './accounts.ts';
 import type { Passwords } from './passwords.ts';
 import type { SessionStore } from './sessions.ts';
 
@@ -33,19 +33,12 @@ export function createOperator({ accounts, sessions, passwords, ids, clock, onRe
       username: string;
       password: string;
     }): Promise<void> {
-      const now = clock.now();
+      const passwordHash = await passwords.hash(password);
       await accounts.create({
-        id: ids.next(),
-        username,
+        ...newAccount(ids.next(), username, clock.now()),
         email,
-        passwordHash: await passwords.hash(password),
-        avatar: null,
-        guest: false,
-        status: 'online',
+        passwordHash,
         adminConfirmed: true,
-        createdAt: now,
-        lastSeen: now,
-        expiresAt: null,
       });
     },
 

@@ -11,12 +11,15 @@ export function ownUser(
   isOnline: boolean,
   renderId: (id: string) => string | number,
 ): OwnUser {
-  const { id, username, email, avatar, guest, status, lastSeen, createdAt, expiresAt } = account;
+  const { id, username, displayName, email, avatar, bio, guest, status } = account;
+  const { lastSeen, createdAt, expiresAt } = account;
   return {
     id: renderId(id),
     username,
+    displayName,
     email,
     avatar,
+    bio,
     guest,
     status,
     isOnline,
@@ -26,7 +29,7 @@ export function ownUser(
   };
 }
 
-export function sessionInfo(session: Session, currentId: string): SessionInfo {
+export function sessionInfo(session: Session, currentId: string | null): SessionInfo {
   const { id, ip, userAgent, deviceId, location, createdAt, lastSeen } = session;
   return {
     id,

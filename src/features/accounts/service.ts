@@ -1,11 +1,8 @@
 import { AppError } from '../../kernel/errors.ts';
-import type { Facts } from '../../kernel/facts.ts';
 import type { Ids } from '../../kernel/ids.ts';
-import type { Outbox } from '../../kernel/outbox.ts';
-import { roomOf } from '../../kernel/rooms.ts';
-import type { Account, AccountStore } from './accounts.ts';
-import type { AccountFacts } from './contract.ts';
+import { newAccount, type Account, type AccountStore } from './accounts.ts';
 import type { Passwords } from './passwords.ts';
+import type { Revocations } from './revocations.ts';
 import type { Location, Session, SessionStore } from './sessions.ts';
 import { newRefreshId, unusableToken, type Tokens } from './tokens.ts';
 
@@ -21,8 +18,7 @@ export interface AccountsNeeds {
   readonly tokens: Tokens;
   readonly tokenLifeMs: number;
   readonly refreshLifeMs: number;
-  readonly outbox: Pick<Outbox, 'endAll'>;
-  readonly facts: Facts<AccountFacts>;
+  readonly revocations: Revocations;
   readonly ids: Ids;
   readonly clock: { now(): number };
   /** So many characters of a–z and 0–9, by chance. */
@@ -38,7 +34,8 @@ export interface Origin {
 /** Whom a request acts for, as far as the rules need to know. */
 export interface Caller {
   readonly id: string;
-  readonly sessionId: string;
+  /** Null with a token that another service signed. */
+  readonly sessionId: string | null;
   readonly guest: boolean;
 }
 
@@ -56,7 +53,7 @@ const gone = () => new AppError('UNAUTHENTICATED', 'This account is gone.');
 
 /** Registration, sign-in and sessions: CONTRACT 10 and 11. */
 export function createAccounts(needs: AccountsNeeds) {
-  const { accounts, sessions, passwords, tokens, outbox, facts, ids, clock } = needs;
+  const { accounts, sessions, passwords, tokens, revocations, ids, clock } = needs;
 
   /** When a session that is signed in or refreshed now ends: not before its token, and not after a guest's account. */
   function sessionEnd({ expiresAt }: Account): number {
@@ -96,30 +93,9 @@ export function createAccounts(needs: AccountsNeeds) {
       expiresAt: sessionEnd(account),
       refreshId: newRefreshId(),
     };
-    await ended(account.id, await sessions.create(session));
+    await revocations.ended(account.id, await sessions.create(session));
     return credentials(account, session.id, session.refreshId, session.expiresAt);
   }
-
-  /** The sessions are over in the store: their sockets end on every node, and this worker's features hear of it. */
-  async function ended(userId: string, sessionIds: readonly string[]): Promise<void> {
-    if (sessionIds.length === 0) return;
-    for (const id of sessionIds) outbox.endAll(roomOf('session', id));
-    await facts.announce('session.revoked', { userId, sessionIds });
-  }
-
-  const newAccount = (username: string): Account => ({
-    id: ids.next(),
-    username,
-    email: null,
-    passwordHash: null,
-    avatar: null,
-    guest: false,
-    status: 'online',
-    adminConfirmed: false,
-    createdAt: clock.now(),
-    lastSeen: clock.now(),
-    expiresAt: null,
-  });
 
   /** The guest's id and session go on; its old tokens end when they would have. */
   async function convert(
@@ -130,8 +106,11 @@ export function createAccounts(needs: AccountsNeeds) {
     const account = await accounts.convertGuest(guest.id, registration, clock.now());
     if (!account) throw new AppError('CONFLICT', 'This guest account is registered already.');
     const [refreshId, end] = [newRefreshId(), sessionEnd(account)];
-    const lives = await sessions.renew(guest.sessionId, refreshId, end, clock.now());
-    return lives ? credentials(account, guest.sessionId, refreshId, end) : signIn(account, from);
+    const { sessionId } = guest;
+    if (sessionId === null || !(await sessions.renew(sessionId, refreshId, end, clock.now()))) {
+      return signIn(account, from);
+    }
+    return credentials(account, sessionId, refreshId, end);
   }
 
   return {
@@ -146,7 +125,7 @@ export function createAccounts(needs: AccountsNeeds) {
     ): Promise<SignedIn> {
       const passwordHash = await passwords.hash(password);
       if (caller?.guest) return convert(caller, { username, email, passwordHash }, from);
-      const account = { ...newAccount(username), email, passwordHash };
+      const account = { ...newAccount(ids.next(), username, clock.now()), email, passwordHash };
       await accounts.create(account);
       return signIn(account, from);
     },
@@ -160,7 +139,7 @@ export function createAccounts(needs: AccountsNeeds) {
       // A password change that ended all sessions while this one was being made must not leave it alive.
       const now = await accounts.byId(account.id);
       if (now?.passwordHash === account.passwordHash) return signedIn;
-      await ended(account.id, await sessions.revoke(account.id, [signedIn.sessionId]));
+      await revocations.ended(account.id, await sessions.revoke(account.id, [signedIn.sessionId]));
       throw wrongCredentials();
     },
 
@@ -168,7 +147,11 @@ export function createAccounts(needs: AccountsNeeds) {
     async guest(username: string | undefined, from: Origin): Promise<SignedIn> {
       for (let tries = 1; ; tries++) {
         const name = username ?? `guest-${needs.randomText(GUEST_NAME_LENGTH)}`;
-        const account = { ...newAccount(name), guest: true, expiresAt: clock.now() + GUEST_LIFE_MS };
+        const now = clock.now();
+        const account = {
+          ...newAccount(ids.next(), name, now),
+          ...{ guest: true, expiresAt: now + GUEST_LIFE_MS },
+        };
         try {
           await accounts.create(account);
         } catch (error) {
@@ -193,7 +176,7 @@ export function createAccounts(needs: AccountsNeeds) {
         clock.now(),
       );
       if (outcome === 'ok') return credentials(account, sessionId, next, expiresAt);
-      if (outcome === 'reused') await ended(userId, [sessionId]);
+      if (outcome === 'reused') await revocations.ended(userId, [sessionId]);
       throw unusableToken();
     },
 
@@ -203,18 +186,19 @@ export function createAccounts(needs: AccountsNeeds) {
       return account;
     },
 
+    /** Without a session there is only the user to tell tokens by: all of before end. */
     async logout(caller: Caller): Promise<void> {
-      await ended(caller.id, await sessions.revoke(caller.id, [caller.sessionId]));
+      if (caller.sessionId === null) return revocations.externalTokens(caller.id);
+      await revocations.ended(caller.id, await sessions.revoke(caller.id, [caller.sessionId]));
     },
 
     /** Returns how many sessions ended, the caller's among them. */
     async logoutEverywhere(caller: Caller): Promise<number> {
-      const revoked = await sessions.revokeAllOf(caller.id, null);
-      await ended(caller.id, revoked);
-      return revoked.length;
+      if (caller.sessionId === null) await revocations.externalTokens(caller.id);
+      return revocations.sessionsOf(caller.id, null);
     },
 
-    /** @throws BAD_INPUT with `fields.current` when it is wrong, FORBIDDEN for guests, who have none */
+    /** @throws BAD_INPUT with `fields.current` when it is wrong, FORBIDDEN for those who have none */
     async changePassword(
       caller: Caller,
       { current, next }: { current: string; next: string },
@@ -222,13 +206,13 @@ export function createAccounts(needs: AccountsNeeds) {
       const account = await accounts.byId(caller.id);
       if (!account) throw gone();
       if (account.passwordHash === null) {
-        throw new AppError('FORBIDDEN', 'A guest account has no password. Register to get one.');
+        throw new AppError('FORBIDDEN', 'This account has no password.');
       }
       if (!(await passwords.matches(current, account.passwordHash))) {
         throw new AppError('BAD_INPUT', 'The current password is wrong.', { current: 'is wrong' });
       }
       await accounts.setPassword(caller.id, await passwords.hash(next));
-      await ended(caller.id, await sessions.revokeAllOf(caller.id, caller.sessionId));
+      await revocations.sessionsOf(caller.id, caller.sessionId);
     },
 
     sessionsOf: (caller: Caller): Promise<readonly Session[]> => sessions.listOf(caller.id, clock.now()),
@@ -237,10 +221,14 @@ export function createAccounts(needs: AccountsNeeds) {
     async revokeSession(caller: Caller, sessionId: string): Promise<void> {
       const revoked = await sessions.revoke(caller.id, [sessionId]);
       if (revoked.length === 0) throw new AppError('NOT_FOUND', 'There is no such session.');
-      await ended(caller.id, revoked);
+      await revocations.ended(caller.id, revoked);
     },
 
+    /** @throws FORBIDDEN with a token that has no session */
     async setDevice(caller: Caller, deviceId: string, location: Location | null): Promise<void> {
+      if (caller.sessionId === null) {
+        throw new AppError('FORBIDDEN', 'This token was not issued here: it has no session.');
+      }
       if (!(await sessions.setDevice(caller.sessionId, deviceId, location))) throw gone();
     },
   };

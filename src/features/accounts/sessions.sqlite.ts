@@ -4,6 +4,7 @@ import { MAX_SESSIONS_PER_USER, TOUCH_INTERVAL_MS, type Session, type SessionSto
 
 export const sessionsTable: Migration = {
   name: 'sessions',
+  release: 1,
   sql: `
     CREATE TABLE sessions (
       id         INTEGER PRIMARY KEY,

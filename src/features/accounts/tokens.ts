@@ -23,6 +23,17 @@ export interface RefreshClaims extends AccessClaims {
   readonly refreshId: string;
 }
 
+/** A token that another service signed with the shared secret. Times are milliseconds since the epoch. */
+export interface ExternalClaims {
+  /** Who it is for that service. */
+  readonly externalId: string;
+  /** What it calls the user, as it stands there. */
+  readonly name: string | undefined;
+  /** Null where the token does not say, or names a time that has not come: nobody could revoke that. */
+  readonly issuedAt: number | null;
+  readonly expiresAt: number;
+}
+
 export interface Tokens {
   signAccess(claims: AccessClaims): string;
   signRefresh(claims: RefreshClaims): string;
@@ -30,6 +41,8 @@ export interface Tokens {
   verifyAccess(token: string): AccessClaims;
   /** @throws UNAUTHENTICATED unless it is a refresh token of ours, unexpired */
   verifyRefresh(token: string): RefreshClaims;
+  /** Undefined for one of ours, and for what is no token of the shared secret, has expired, or never ends. */
+  external(token: string): ExternalClaims | undefined;
 }
 
 /** Tells our tokens from others that are signed with a shared secret. */
@@ -38,6 +51,28 @@ const ALGORITHM = 'HS256';
 
 const Access = z.object({ typ: z.literal('access'), sub: z.string(), sid: z.string(), exp: z.number() });
 const Refresh = z.object({ ...Access.shape, typ: z.literal('refresh'), jti: z.string() });
+
+/**
+ * A number that has lost its last digits would be somebody else's, as would text that a store cannot keep as it is.
+ */
+const ExternalId = z.union([
+  z.string().regex(/^[^\p{Cc}\p{Cs}]{1,255}$/u),
+  z.number().refine(Number.isSafeInteger).transform(String),
+]);
+
+const Claim = z.unknown().optional();
+
+/** Of ours there is none without both; what has either is ours alone to judge. */
+const External = z
+  .object({
+    iss: Claim,
+    sid: z.undefined().optional(),
+    exp: z.number(),
+    iat: z.number().optional().catch(undefined),
+    ...{ sub: Claim, userId: Claim, id: Claim },
+    ...{ username: Claim, name: Claim },
+  })
+  .refine(({ iss }) => iss !== ISSUER && !(Array.isArray(iss) && iss.includes(ISSUER)));
 
 export const unusableToken = () => new AppError('UNAUTHENTICATED', 'The token is invalid or has expired.');
 
@@ -55,24 +90,30 @@ export function createTokens(secrets: TokenSecrets, clock: { now(): number }): T
     return jwt.sign({ iss: ISSUER, ...payload, ...times }, secret, { algorithm: ALGORITHM });
   }
 
-  /** Each kind has its own secret and its own `typ`: neither passes for the other. */
-  function verify<S extends z.ZodType>(
+  /** Undefined unless one of the keys fits. */
+  function read<S extends z.ZodType>(
     token: string,
     schema: S,
     keys: readonly (string | undefined)[],
-  ): z.output<S> {
+    options: { issuer?: string } = {},
+  ): z.output<S> | undefined {
     for (const key of keys) {
       if (key === undefined) continue;
       try {
         const clockTimestamp = seconds(clock.now());
-        return schema.parse(
-          jwt.verify(token, key, { algorithms: [ALGORITHM], issuer: ISSUER, clockTimestamp }),
-        );
+        return schema.parse(jwt.verify(token, key, { algorithms: [ALGORITHM], ...options, clockTimestamp }));
       } catch {
         // Why does not matter to the caller, and another key may fit.
       }
     }
-    throw unusableToken();
+    return undefined;
+  }
+
+  /** Each kind of ours has its own secret and its own `typ`: neither passes for the other. */
+  function verify<S extends z.ZodType>(token: string, schema: S, keys: readonly (string | undefined)[]) {
+    const claims = read(token, schema, keys, { issuer: ISSUER });
+    if (claims === undefined) throw unusableToken();
+    return claims;
   }
 
   return {
@@ -93,6 +134,19 @@ export function createTokens(secrets: TokenSecrets, clock: { now(): number }): T
         secrets.previousRefreshSecret,
       ]);
       return { userId: sub, sessionId: sid, refreshId: jti, expiresAt: exp * 1000 };
+    },
+
+    external(token) {
+      const claims = read(token, External, [secrets.secret, secrets.previousSecret]);
+      if (!claims) return undefined;
+      const { sub, userId, id, username, name, iat, exp } = claims;
+      const externalId = ExternalId.safeParse(
+        [sub, userId, id].find((claim) => claim !== undefined && claim !== null),
+      );
+      if (!externalId.success) return undefined;
+      const issuedAt = iat === undefined || iat * 1000 > clock.now() ? null : iat * 1000;
+      const called = [username, name].find((claim) => typeof claim === 'string');
+      return { externalId: externalId.data, name: called, issuedAt, expiresAt: exp * 1000 };
     },
   };
 }

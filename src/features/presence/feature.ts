@@ -1,14 +1,17 @@
 import type { Clock } from '../../kernel/clock.ts';
 import { userOf } from '../../kernel/connection.ts';
-import { featureOf } from '../../kernel/feature.ts';
+import type { Facts } from '../../kernel/facts.ts';
+import { featureOf, Paged } from '../../kernel/feature.ts';
 import { holdRole, type Leases } from '../../kernel/leases.ts';
 import type { Logger } from '../../kernel/logger.ts';
+import type { AccountFacts } from '../accounts/contract.ts';
 import { presenceContract } from './contract.ts';
 import { createPresence, type PresenceNeeds } from './service.ts';
 
 const SWEEP_MS = 500;
 
 interface Needs extends PresenceNeeds {
+  readonly facts: Facts<AccountFacts>;
   readonly clock: Clock;
   readonly leases: Leases;
   readonly logger: Logger;
@@ -21,6 +24,8 @@ export const presenceFeature = featureOf(presenceContract)((needs: Needs) => {
     return { users: list, count: list.length };
   };
 
+  needs.facts.on('profile.changed', (fact) => presence.tellProfile(fact));
+
   return {
     requests: {
       async update_status(connection, status) {
@@ -32,6 +37,13 @@ export const presenceFeature = featureOf(presenceContract)((needs: Needs) => {
     routes: {
       'GET /users/online': () => listOf(presence.online()),
       'GET /users/available': ({ identity }) => listOf(presence.available(identity!)),
+      async 'GET /ws/users'({ query: { limit, after = null }, renderId }) {
+        const { users, hasMore } = await presence.onlinePage(after, limit);
+        return new Paged(
+          users.map((user) => ({ ...user, id: renderId(user.id) })),
+          { limit, after: after === null ? null : renderId(after), hasMore },
+        );
+      },
       'GET /users/stats': () => presence.stats(),
     },
     async connected(connection) {

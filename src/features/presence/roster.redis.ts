@@ -1,14 +1,12 @@
+import { BATCH, inBatches } from '../../drivers/redis-batches.ts';
 import { defineScript, type Redis } from '../../drivers/redis.ts';
 import type { PresenceStatus } from '../../kernel/schemas.ts';
 import { OFFLINE_DELAY_MS, type Departure, type Presence, type Roster } from './roster.ts';
 
-/** So many connections are dropped or asked about in one step: Redis does nothing else meanwhile. */
-const BATCH = 500;
-
 /**
  * connections: id → owner, user          owned: `owner\nid` in order, to find an owner's
  * sockets:     user → how many           statuses: user → status, since when
- * members:     user, by number of arrival; visible: those of them who are not invisible
+ * members:     user, by number of arrival; visible: those of them who are not invisible; ordered: the same, by id
  * leaving:     user, by since            due: user, by number of departure
  * departed:    user → since, visible, for those two
  */
@@ -19,6 +17,7 @@ const NAMES = [
   'statuses',
   'members',
   'visible',
+  'ordered',
   'leaving',
   'due',
   'departed',
@@ -37,6 +36,10 @@ local function leave(user, shown)
   redis.call('ZADD', leaving, now, user)
   redis.call('HSET', departed, user, string.format('%d', now) .. '\\n' .. shown)
 end
+local function hide(user)
+  redis.call('ZREM', ordered, user)
+  return redis.call('ZREM', visible, user)
+end
 local function drop(id)
   local connection = redis.call('HGET', connections, id)
   if not connection then return 0 end
@@ -47,13 +50,14 @@ local function drop(id)
   redis.call('HDEL', sockets, user)
   redis.call('HDEL', statuses, user)
   redis.call('ZREM', members, user)
-  leave(user, redis.call('ZREM', visible, user))
+  leave(user, hide(user))
   return 1
 end
 local function show(user, status, at)
   redis.call('HSET', statuses, user, status .. '\\n' .. string.format('%d', at))
-  if status == 'offline' then redis.call('ZREM', visible, user)
-  else redis.call('ZADD', visible, redis.call('ZSCORE', members, user), user) end
+  if status == 'offline' then return hide(user) end
+  redis.call('ZADD', visible, redis.call('ZSCORE', members, user), user)
+  redis.call('ZADD', ordered, 0, user)
 end
 local function statusOf(user)
   local entry = redis.call('HGET', statuses, user)
@@ -189,7 +193,9 @@ export interface RedisRoster extends Roster {
 
 export function redisRoster(redis: Redis): RedisRoster {
   const keys = NAMES.map((name) => redis.key('roster', name));
+  const sockets = keys[NAMES.indexOf('sockets')]!;
   const visible = keys[NAMES.indexOf('visible')]!;
+  const ordered = keys[NAMES.indexOf('ordered')]!;
   const owned = keys[NAMES.indexOf('owned')]!;
   const own = new Map<string, Own>();
   const owners = new Set<string>();
@@ -265,9 +271,16 @@ export function redisRoster(redis: Redis): RedisRoster {
       if (limit <= 0) return [];
       return redis.command((client) => client.zrange(visible, 0, `${limit - 1}`));
     },
+    async onlineAfter(after, limit) {
+      const from = after === null ? '-' : `(${after}`;
+      return redis.command((client) => client.zrangebylex(ordered, from, '+', 'LIMIT', 0, limit));
+    },
     async counts() {
       const [users, connections] = await redis.run(counts, keys);
       return { users, connections };
+    },
+    async connectionsOf(userId) {
+      return Number(await redis.command((client) => client.hget(sockets, userId)));
     },
     async departures(seen) {
       const [last, ...entries] = await redis.run(departures, keys, [seen]);
@@ -286,11 +299,4 @@ export function redisRoster(redis: Redis): RedisRoster {
       for (const owner of owners) await removeUnknown(owner);
     },
   };
-}
-
-/** Many at a time, never all. */
-async function inBatches<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
-  for (let n = 0; n < items.length; n += BATCH) {
-    await Promise.all(items.slice(n, n + BATCH).map(work));
-  }
 }

@@ -38,7 +38,11 @@ export interface Roster {
   onlineAmong(userIds: readonly string[]): Promise<readonly string[]>;
   /** Users with a socket who are not invisible, longest online first. */
   online(limit: number): Promise<readonly string[]>;
+  /** The same, in the order of their ids as text, so that those who come and go change no page: those behind `after`. */
+  onlineAfter(after: string | null, limit: number): Promise<readonly string[]>;
   counts(): Promise<{ users: number; connections: number }>;
+  /** How many sockets the user has; 0 for nobody. */
+  connectionsOf(userId: string): Promise<number>;
   /** Departures that are due, until they are seen: those up to `seen` are forgotten, the others come again. Numbered from 1. */
   departures(seen: number): Promise<{ departures: readonly Departure[]; last: number }>;
   /** Removes every socket of a worker that is gone. */
@@ -114,8 +118,17 @@ export function memoryRoster(clock: Clock): Roster {
       }
       return users;
     },
+    async onlineAfter(after, limit) {
+      const behind = [...members.keys()].filter(
+        (userId) => visible(userId) && (after === null || userId > after),
+      );
+      return behind.sort().slice(0, limit);
+    },
     async counts() {
       return { users: members.size, connections: connections.size };
+    },
+    async connectionsOf(userId) {
+      return members.get(userId)?.connections.size ?? 0;
     },
     async departures(seen) {
       due = due.filter(({ number }) => number > seen);

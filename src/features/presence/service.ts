@@ -3,11 +3,14 @@ import type { Connection, UserIdentity } from '../../kernel/connection.ts';
 import type { Outbox } from '../../kernel/outbox.ts';
 import { roomOf } from '../../kernel/rooms.ts';
 import type { PresenceStatus, PublicUser } from '../../kernel/schemas.ts';
+import type { AccountFacts } from '../accounts/contract.ts';
 import type { presenceContract } from './contract.ts';
 import type { Roster } from './roster.ts';
 
 /** The most users that a list answers; `count` is of the list. */
 const LIST_LIMIT = 1000;
+
+type Pushes = (typeof presenceContract)['pushes'];
 
 export interface PresenceNeeds {
   readonly roster: Roster;
@@ -23,7 +26,7 @@ export interface PresenceNeeds {
   };
   readonly blocks: { betweenAny(userId: string, others: readonly string[]): Promise<readonly string[]> };
   readonly audience: Audience;
-  readonly outbox: Outbox<(typeof presenceContract)['pushes']>;
+  readonly outbox: Pick<Outbox<Pushes>, 'push'>;
   readonly clock: { now(): number };
   readonly owner: string;
 }
@@ -33,10 +36,18 @@ export function createPresence(needs: PresenceNeeds) {
   /** Number of the last departure that was announced. */
   let seen = 0;
 
-  async function tellOthers(userId: string, event: 'user_online' | 'user_offline') {
+  async function pushToOthers<E extends keyof Pushes & string>(
+    userId: string,
+    event: E,
+    body: Parameters<typeof outbox.push<E>>[2],
+  ) {
     const rooms = await audience.of(userId);
-    if (rooms.length > 0) outbox.push(rooms, event, userId);
+    // Who shares an open room with others shares it with the own other sockets.
+    if (rooms.length > 0) outbox.push(rooms, event, body, { except: [roomOf('user', userId)] });
   }
+
+  const tellOthers = (userId: string, event: 'user_online' | 'user_offline') =>
+    pushToOthers(userId, event, userId);
 
   return {
     async arrive(connection: Connection, user: UserIdentity): Promise<void> {
@@ -58,12 +69,19 @@ export function createPresence(needs: PresenceNeeds) {
       await accounts.setStatus(user.id, status);
       const before = await roster.setStatus(user.id, status);
       if (before === status) return;
-      outbox.push(roomOf('user', user.id), 'user_updated', { userId: user.id, status });
+      const body = { userId: user.id, status };
+      outbox.push(roomOf('user', user.id), 'user_updated', body);
       // Going invisible must look exactly like going offline.
       if (status === 'offline') return tellOthers(user.id, 'user_offline');
       if (before === 'offline') return tellOthers(user.id, 'user_online');
-      const rooms = await audience.of(user.id);
-      if (rooms.length > 0) outbox.push(rooms, 'user_updated', { userId: user.id, status });
+      return pushToOthers(user.id, 'user_updated', body);
+    },
+
+    /** Also of somebody who is not online, or seems so: a name can be changed without a socket. */
+    async tellProfile({ userId, changed }: AccountFacts['profile.changed']): Promise<void> {
+      const body = { userId, ...changed };
+      outbox.push(roomOf('user', userId), 'user_updated', body);
+      await pushToOthers(userId, 'user_updated', body);
     },
 
     /** For the one worker that has the role: tells who went, and stores when, also for those whose worker was killed. */
@@ -82,6 +100,12 @@ export function createPresence(needs: PresenceNeeds) {
 
     async online(): Promise<readonly PublicUser[]> {
       return accounts.byIds(await roster.online(LIST_LIMIT));
+    },
+
+    /** Those behind `after`, and whether there are more. */
+    async onlinePage(after: string | null, limit: number) {
+      const ids = await roster.onlineAfter(after, limit + 1);
+      return { users: await accounts.byIds(ids.slice(0, limit)), hasMore: ids.length > limit };
     },
 
     async available(user: UserIdentity): Promise<readonly PublicUser[]> {
