@@ -27,6 +27,18 @@ export function blockStoreContract({ name, open }: StorageBackend): void {
       expect(await blocks.idsBlockedBy(dan)).toEqual([]);
     });
 
+    it('says who has blocked somebody, and not whom', async () => {
+      await blocks.block(bob, ann, NOW);
+      await blocks.block(cy, ann, NOW);
+      await blocks.block(cy, dan, NOW);
+      await blocks.block(ann, dan, NOW);
+      expect((await blocks.idsBlocking(ann)).toSorted()).toEqual([bob, cy]);
+      expect(await blocks.idsBlocking(bob)).toEqual([]);
+      expect(await blocks.idsBlocking('guest:11')).toEqual([]);
+      await blocks.unblock(cy, ann);
+      expect(await blocks.idsBlocking(ann)).toEqual([bob]);
+    });
+
     it('finds blocks either way', async () => {
       await blocks.block(ann, bob, NOW);
       await blocks.block(cy, ann, NOW);
@@ -52,6 +64,8 @@ export function blockStoreContract({ name, open }: StorageBackend): void {
       await blocks.forget([bob, dan]);
       expect(await blocks.idsBlockedBy(ann)).toEqual([cy]);
       expect(await blocks.idsBlockedBy(bob)).toEqual([]);
+      expect(await blocks.idsBlocking(bob)).toEqual([]);
+      expect(await blocks.idsBlocking(cy)).toEqual([ann]);
     });
 
     it(`refuses more than ${limits.blocksPerUser}, and repeats still succeed then`, async () => {

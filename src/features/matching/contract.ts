@@ -40,6 +40,15 @@ export const PairMessage = z.object({
   timestamp: optional(z.string().max(64)),
 });
 
+/** As the partner gets it. */
+export const PairMessagePush = z.object({
+  type: z.enum(['text', 'file', 'voice']),
+  content: z.union([z.string(), z.looseObject({})]),
+  timestamp: Timestamp,
+  from: z.string(),
+  matchId: z.string(),
+});
+
 export const matchingContract = contractOf({
   name: 'matching',
   requests: {
@@ -50,11 +59,6 @@ export const matchingContract = contractOf({
     }),
     'user:match:cancel': request({ args: [] }),
     'user:leave': request({ args: [] }),
-    /** NOT_MATCHED without a partner; UNAVAILABLE while the partner is away. */
-    'chat:message': request({
-      args: [PairMessage],
-      ack: z.object({ matchId: z.string(), timestamp: Timestamp }),
-    }),
     'chat:clear': request({ args: [] }),
   },
   pushes: {
@@ -63,13 +67,6 @@ export const matchingContract = contractOf({
     /** The partner's socket was lost; the seat stays theirs for 15 s. */
     'user:partner-away': z.object({ matchId: z.string() }),
     'user:partner-back': z.object({ matchId: z.string(), initiator: z.literal(false) }),
-    'chat:message': z.object({
-      type: z.enum(['text', 'file', 'voice']),
-      content: z.union([z.string(), z.looseObject({})]),
-      timestamp: Timestamp,
-      from: z.string(),
-      matchId: z.string(),
-    }),
     'chat:clear': z.object({ matchId: z.string(), from: z.string() }),
   },
 });
@@ -94,4 +91,13 @@ export interface PairRelay<P extends { readonly [event: string]: z.ZodType }> {
   ): Promise<Pair>;
   /** The caller's current partner, present or away. @throws NOT_MATCHED */
   current(connectionId: string): Promise<Pair>;
+}
+
+/** B's chat with the current partner. Its event, `chat:message`, is C's too: the conversations' contract owns it, and hands over here. */
+export interface PairTalk {
+  /** Relayed, never stored. @throws NOT_MATCHED without a partner, UNAVAILABLE (retryable) while the partner is away. */
+  say(
+    connectionId: string,
+    message: z.output<typeof PairMessage>,
+  ): Promise<{ matchId: string; timestamp: string }>;
 }

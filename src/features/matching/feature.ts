@@ -1,6 +1,7 @@
 import type { Audience } from '../../kernel/audience.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { userOf } from '../../kernel/connection.ts';
+import { AppError } from '../../kernel/errors.ts';
 import type { Facts } from '../../kernel/facts.ts';
 import { featureOf } from '../../kernel/feature.ts';
 import { holdRole, type Leases } from '../../kernel/leases.ts';
@@ -12,6 +13,7 @@ import { createMatching, type MatchingNeeds } from './service.ts';
 
 /** Widened entries meet, and lost partners are told of, within this. */
 const COLLECT_MS = 200;
+const BLOCKS_RETRY_MS = 1_000;
 
 interface Needs extends MatchingNeeds {
   readonly audience: Audience;
@@ -22,12 +24,6 @@ interface Needs extends MatchingNeeds {
   readonly pairs: PairRelay<(typeof matchingContract)['pushes']>;
 }
 
-/** The client's time when it is one, else the server's. */
-function timestampOf(claimed: string | null | undefined, clock: Clock): string {
-  const isDate = typeof claimed === 'string' && !Number.isNaN(Date.parse(claimed));
-  return isDate ? claimed : new Date(clock.now()).toISOString();
-}
-
 export const matchingFeature = featureOf(matchingContract)((needs: Needs) => {
   const matching = createMatching(needs);
   needs.facts.on('user.blocked', ({ by, userId }) => matching.block(by, userId));
@@ -36,22 +32,18 @@ export const matchingFeature = featureOf(matchingContract)((needs: Needs) => {
     return partner?.partnerConnectionId ? [roomOf('seat', partner.partnerConnectionId)] : [];
   });
 
+  function catchUpOnBlocks(): void {
+    matching.catchUpOnBlocks().catch((error: unknown) => {
+      if (error instanceof AppError && error.code === 'UNAVAILABLE') return;
+      needs.logger.warn('error', 'matches of those who blocked each other could not be ended yet', { error });
+    });
+  }
+
   return {
     requests: {
       'user:match': (connection, options) => matching.match(connection, userOf(connection), options ?? {}),
       'user:match:cancel': (connection) => matching.cancel(connection),
       'user:leave': (connection) => matching.leave(connection),
-      async 'chat:message'(connection, { type, content, timestamp: claimed }) {
-        const timestamp = timestampOf(claimed, needs.clock);
-        const { matchId } = await needs.pairs.send(connection.id, 'chat:message', ({ matchId, from }) => ({
-          type,
-          content,
-          timestamp,
-          from,
-          matchId,
-        }));
-        return { matchId, timestamp };
-      },
       async 'chat:clear'(connection) {
         await needs.pairs.send(connection.id, 'chat:clear', ({ matchId, from }) => ({ matchId, from }));
       },
@@ -73,8 +65,12 @@ export const matchingFeature = featureOf(matchingContract)((needs: Needs) => {
     async disconnected(connection) {
       if (connection.identity.kind === 'user') await matching.depart(connection);
     },
-    restate: () => matching.restate(),
+    async restate() {
+      await matching.restate();
+      catchUpOnBlocks();
+    },
     start(lifecycle) {
+      lifecycle.onStop('catching up on blocks', needs.clock.every(BLOCKS_RETRY_MS, catchUpOnBlocks));
       lifecycle.onStop(
         'match collector',
         holdRole(needs, 'match-collector', COLLECT_MS, () => matching.collect()),

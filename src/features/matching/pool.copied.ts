@@ -8,6 +8,8 @@ export interface CopiedMatchPool extends MatchPool {
    * the one that runs.
    */
   reclaimAll(): Promise<Reclaimed>;
+  /** Users of this worker's sockets with their partners, as they were told. */
+  pairs(): readonly (readonly [userId: string, partnerId: string])[];
   /** Notices that other workers have delivered to this one's sockets. */
   heard(notices: readonly Notice[]): void;
 }
@@ -91,6 +93,7 @@ export function copiedMatchPool(pool: MatchPool, copy: SeatCopy, owner: string):
     dropOwner: (gone) => pool.dropOwner(gone),
     standing: () => pool.standing(),
     reclaim: (claims) => pool.reclaim(claims),
+    pairs: () => copy.claims().seats.map(({ user, partner }) => [user.id, partner.id]),
     heard: (notices) => copy.heard(notices),
     reclaimAll: () => (running ??= reclaimAll().finally(() => (running = undefined))),
   };

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { AppError } from '../../kernel/errors.ts';
 import type { Outbox } from '../../kernel/outbox.ts';
 import { roomOf } from '../../kernel/rooms.ts';
-import type { Pair, PairRelay } from './contract.ts';
+import type { Pair, PairMessagePush, PairRelay, PairTalk } from './contract.ts';
 import type { MatchPool } from './pool.ts';
 
 /** Checks the seat on every send: nobody reaches someone who is not their partner at this moment. */
@@ -30,6 +30,31 @@ export function createPairRelay<P extends { readonly [event: string]: z.ZodType 
     },
     async current(connectionId) {
       return (await seatOf(connectionId)).pair;
+    },
+  };
+}
+
+/** The client's time when it is one, else the server's. */
+function timestampOf(claimed: string | null | undefined, clock: { now(): number }): string {
+  const isDate = typeof claimed === 'string' && !Number.isNaN(Date.parse(claimed));
+  return isDate ? claimed : new Date(clock.now()).toISOString();
+}
+
+export function createPairTalk(
+  pairs: PairRelay<{ 'chat:message': typeof PairMessagePush }>,
+  clock: { now(): number },
+): PairTalk {
+  return {
+    async say(connectionId, { type, content, timestamp: claimed }) {
+      const timestamp = timestampOf(claimed, clock);
+      const { matchId } = await pairs.send(connectionId, 'chat:message', ({ matchId, from }) => ({
+        type,
+        content,
+        timestamp,
+        from,
+        matchId,
+      }));
+      return { matchId, timestamp };
     },
   };
 }

@@ -19,6 +19,9 @@ export interface MatchingNeeds {
   readonly blocks: {
     idsBlockedBy(userId: string): Promise<readonly string[]>;
     betweenAny(userId: string, otherIds: readonly string[]): Promise<readonly string[]>;
+    blockedPairs(
+      pairs: readonly (readonly [string, string])[],
+    ): Promise<readonly (readonly [string, string])[]>;
   };
   readonly connections: { get(id: string): Connection | undefined };
   readonly outbox: Outbox<(typeof matchingContract)['pushes']>;
@@ -31,6 +34,7 @@ export function createMatching(needs: MatchingNeeds) {
   const { pool, outbox } = needs;
   /** The last collected notice that was delivered. */
   let seen: Mark | undefined;
+  let owesBlocks = false;
 
   const partyOf = (connection: Connection, { id, username, avatar }: UserIdentity): Party => ({
     connectionId: connection.id,
@@ -159,6 +163,24 @@ export function createMatching(needs: MatchingNeeds) {
     /** After the shared state was away: claims what this worker's sockets have, and tells what became of the rest. */
     async restate(): Promise<void> {
       deliver((await pool.reclaimAll()).notices);
+      owesBlocks = true;
+    },
+
+    /**
+     * Ends matches of this worker's sockets that a block should have ended: it was stored, and the state was away. Does something
+     * after `restate` only, until it has succeeded: the store may be away as well.
+     */
+    async catchUpOnBlocks(): Promise<void> {
+      if (!owesBlocks) return;
+      owesBlocks = false;
+      try {
+        for (const [userId, partnerId] of await needs.blocks.blockedPairs(pool.pairs())) {
+          deliver(await pool.block(userId, partnerId));
+        }
+      } catch (error) {
+        owesBlocks = true;
+        throw error;
+      }
     },
 
     /** For the one worker that has the role. */

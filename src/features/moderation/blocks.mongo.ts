@@ -85,6 +85,11 @@ export function mongoBlocks(mongo: Mongo): BlockStore {
         .map(({ user }) => String(user));
     },
 
+    async idsBlocking(userId) {
+      const against = await blocks.find({ 'blocked.user': numberOf(userId) }, { _id: 1 }).lean();
+      return against.map(({ _id }) => String(_id));
+    },
+
     async betweenAny(userId, otherIds) {
       const [user, others] = [numberOf(userId), otherIds.map(numberOf)];
       const [own, against] = await Promise.all([
@@ -96,6 +101,18 @@ export function mongoBlocks(mongo: Mongo): BlockStore {
         ...against.map(({ _id }) => _id),
       ]);
       return otherIds.filter((id) => blocked.has(numberOf(id)));
+    },
+
+    async blockedPairs(pairs) {
+      const users = operator({ $in: pairs.flat().map(numberOf) });
+      const found = await blocks.find({ _id: users, 'blocked.user': users }, { blocked: 1 }).lean();
+      const blockedBy = new Map(
+        found.map(({ _id, blocked }) => [_id, new Set(blocked.map(({ user }) => user))]),
+      );
+      return pairs.filter(([one, other]) => {
+        const [a, b] = [numberOf(one), numberOf(other)];
+        return blockedBy.get(a)?.has(b) || blockedBy.get(b)?.has(a);
+      });
     },
 
     async forget(userIds) {

@@ -5,6 +5,7 @@ import { limits } from './contract.ts';
 
 export const blocksTable: Migration = {
   name: 'blocks',
+  release: 1,
   sql: `
     CREATE TABLE blocks (
       by_id   INTEGER NOT NULL,
@@ -45,6 +46,11 @@ export function sqliteBlocks(db: Sqlite): Sync<BlockStore> {
         )
         .map((row) => String(row.user_id)),
 
+    idsBlocking: (userId) =>
+      db
+        .all<{ by_id: number }>('SELECT by_id FROM blocks WHERE user_id = ?', rowId(userId))
+        .map((row) => String(row.by_id)),
+
     betweenAny(userId, otherIds) {
       const rows = db.all<{ id: number }>(
         `SELECT user_id AS id FROM blocks WHERE by_id = ?1 AND user_id IN (SELECT value FROM json_each(?2))
@@ -54,6 +60,19 @@ export function sqliteBlocks(db: Sqlite): Sync<BlockStore> {
       );
       const blocked = new Set(rows.map(({ id }) => id));
       return otherIds.filter((id) => blocked.has(rowId(id)));
+    },
+
+    blockedPairs(pairs) {
+      const rows = db.all<{ position: number }>(
+        `SELECT pair.key AS position FROM json_each(?) AS pair WHERE EXISTS (
+           SELECT 1 FROM blocks WHERE (by_id, user_id) = (pair.value ->> 0, pair.value ->> 1)
+         ) OR EXISTS (
+           SELECT 1 FROM blocks WHERE (user_id, by_id) = (pair.value ->> 0, pair.value ->> 1)
+         )`,
+        JSON.stringify(pairs.map(([one, other]) => [rowId(one), rowId(other)])),
+      );
+      const blocked = new Set(rows.map(({ position }) => position));
+      return pairs.filter((_, position) => blocked.has(position));
     },
 
     forget(userIds) {

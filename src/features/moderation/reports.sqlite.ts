@@ -4,6 +4,7 @@ import type { Report, ReportStore } from './reports.ts';
 
 export const reportsTable: Migration = {
   name: 'reports',
+  release: 1,
   sql: `
     CREATE TABLE reports (
       id       INTEGER PRIMARY KEY,
