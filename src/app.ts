@@ -5,16 +5,19 @@ import type { Config } from '../config/config.ts';
 import type { Ports } from './backends.ts';
 import type { AccountFacts } from './features/accounts/contract.ts';
 import { createAuthenticator } from './features/accounts/authenticator.ts';
+import { randomText } from './features/accounts/random-text.ts';
 import { features } from './features/index.ts';
 import { copiedMatchPool } from './features/matching/pool.copied.ts';
-import { createPairRelay } from './features/matching/relay.ts';
+import { createPairRelay, createPairTalk } from './features/matching/relay.ts';
 import { createSeatCopy } from './features/matching/seat-copy.ts';
+import type { ConversationFacts } from './features/conversations/contract.ts';
 import type { ModerationFacts } from './features/moderation/contract.ts';
 import { createAudience } from './kernel/audience.ts';
 import { startBacklogSweep } from './kernel/backlog.ts';
 import { startReporting } from './kernel/census.ts';
 import type { Clock } from './kernel/clock.ts';
 import { createConnections } from './kernel/connections.ts';
+import { createDeliveries, dropRepeated } from './kernel/deliveries.ts';
 import { dispatch } from './kernel/dispatch.ts';
 import { drainConnections } from './kernel/drain.ts';
 import { createFacts } from './kernel/facts.ts';
@@ -89,9 +92,11 @@ export async function createApp(options: AppOptions): Promise<App> {
   if (options.adapter) io.adapter(options.adapter);
   const main = io.of('/');
 
-  const auth = createAuthenticator({ config, ports, clock });
   const ids = createIds(clock, options.idSlot);
+  const auth = createAuthenticator({ config, ports, ids, clock, randomText });
   const outbox = createOutbox(main, options.adapterIsUp);
+  const deliveries = createDeliveries();
+  dropRepeated(main, deliveries);
   const connections = createConnections(() => reporting.changed());
   const reporting = startReporting({
     census: ports.census,
@@ -110,6 +115,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   lifecycle.onStop('backlog sweep', startBacklogSweep(io, clock, logger));
 
   const pool = copiedMatchPool(ports.pool, createSeatCopy(clock), owner);
+  const pairs = createPairRelay(pool, outbox, connections);
   const deps = {
     ...ports,
     pool,
@@ -120,13 +126,15 @@ export async function createApp(options: AppOptions): Promise<App> {
     clock,
     config,
     connections,
-    facts: createFacts<AccountFacts & ModerationFacts>(),
+    deliveries,
+    facts: createFacts<AccountFacts & ModerationFacts & ConversationFacts>(),
     ids,
     logger,
     node,
     outbox,
     owner,
-    pairs: createPairRelay(pool, outbox, connections),
+    pairs,
+    pairTalk: createPairTalk(pairs, clock),
     peers: createPeers(options.adapter ? overAdapter(main) : toNobody, { clock, owner }),
     reporting,
     workerName: options.workerName,

@@ -1,11 +1,15 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { createAdapter as clusterAdapter } from '@socket.io/cluster-adapter';
 import type { Config } from '../config/config.ts';
 import type { AppOptions } from './app.ts';
 import { openMongo } from './drivers/mongo.ts';
-import { adapterClients, redisAdapter } from './drivers/redis-adapter.ts';
+import { adapterClients, redisAdapter, type AdapterClients } from './drivers/redis-adapter.ts';
 import { connectRedis, type Redis } from './drivers/redis.ts';
+import { redisAttendance } from './features/conversations/attendance.redis.ts';
+import { memoryAttendance, type Attendance } from './features/conversations/attendance.ts';
 import { memoryMatchPool } from './features/matching/pool.memory.ts';
 import { redisMatchPool } from './features/matching/pool.redis.ts';
+import { returningMatchPool } from './features/matching/pool.returning.ts';
 import type { MatchPool } from './features/matching/pool.ts';
 import { redisRoster } from './features/presence/roster.redis.ts';
 import { memoryRoster, type Roster } from './features/presence/roster.ts';
@@ -13,6 +17,7 @@ import { remotePorts, type PortMap, type Wire } from './kernel/bridge.ts';
 import { redisCensus } from './kernel/census.redis.ts';
 import { memoryCensus, type Census } from './kernel/census.ts';
 import type { Clock } from './kernel/clock.ts';
+import { AppError } from './kernel/errors.ts';
 import { redisLeases } from './kernel/leases.redis.ts';
 import { memoryLeases, type Leases } from './kernel/leases.ts';
 import { redisLimiter } from './kernel/limiter.redis.ts';
@@ -25,11 +30,17 @@ import { redisOwners } from './kernel/owners.redis.ts';
 import { memoryOwners, type Owners } from './kernel/owners.ts';
 import { mongoStores, prepareMongo } from './mongo-stores.ts';
 import { remoteStores, startStorageThread, workerStores, type Stores } from './sqlite-stores.ts';
+import { embeddedAccounts } from './storage-copy.ts';
+
+/** The adapter's connections are tried again at least twice a second. */
+const ADAPTER_BACK_MS = 2_000;
+const ADAPTER_POLL_MS = 20;
 
 /** What workers share and forget. */
 export interface StatePorts {
   readonly pool: MatchPool;
   readonly roster: Roster;
+  readonly attendance: Attendance;
   readonly limiter: Limiter;
   readonly leases: Leases;
   readonly census: Census;
@@ -50,6 +61,7 @@ function memoryState(clock: Clock): StatePorts {
   return {
     pool: memoryMatchPool(clock),
     roster: memoryRoster(clock),
+    attendance: memoryAttendance(),
     limiter: memoryLimiter(),
     leases: memoryLeases(clock),
     census: memoryCensus(),
@@ -64,6 +76,7 @@ function redisState(redis: Redis, logger: Logger) {
   return {
     pool: redisMatchPool({ redis }),
     roster: redisRoster(redis),
+    attendance: redisAttendance(redis),
     limiter: redisLimiter(redis, logger),
     leases: redisLeases(redis),
     census: redisCensus(redis),
@@ -73,8 +86,8 @@ function redisState(redis: Redis, logger: Logger) {
 
 /** Gives back on every port what an owner had that is gone. */
 export async function dropOwner(state: StatePorts, owner: string): Promise<void> {
-  const { pool, roster, leases, census } = state;
-  await Promise.all([pool, roster, leases, census].map((port) => port.dropOwner(owner)));
+  const { pool, roster, attendance, leases, census } = state;
+  await Promise.all([pool, roster, attendance, leases, census].map((port) => port.dropOwner(owner)));
   await state.owners.dropOwner(owner);
 }
 
@@ -109,6 +122,8 @@ export interface HostStorage {
   /** Undefined where no other node can see it. */
   readonly nodes: Nodes | undefined;
   readonly hosted: PortMap;
+  /** How many accounts there are in the embedded storage of DATA_DIR, when another one is in use that has none. */
+  leftBehind(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -125,7 +140,14 @@ export async function openHostStorage(
   if (config.mongodbUri !== undefined) {
     const mongo = await openMongo({ uri: config.mongodbUri, logger });
     await prepareMongo(mongo, owner, logger);
-    return { stores: mongoStores(mongo), nodes: mongoNodes(mongo), hosted: {}, close: () => mongo.close() };
+    const stores = mongoStores(mongo);
+    return {
+      stores,
+      nodes: mongoNodes(mongo),
+      hosted: {},
+      leftBehind: async () => ((await stores.accounts.count()) === 0 ? embeddedAccounts(config.dataDir) : 0),
+      close: () => mongo.close(),
+    };
   }
   const thread = await startStorageThread({
     dataDir: config.dataDir,
@@ -140,6 +162,7 @@ export async function openHostStorage(
     stores,
     nodes: undefined,
     hosted: { ...stores },
+    leftBehind: async () => 0,
     close() {
       closing = true;
       return thread.close();
@@ -197,6 +220,7 @@ async function workerState(config: Config, { wire, logger }: WorkerNeeds): Promi
       ports: {
         pool: port('pool'),
         roster: port('roster'),
+        attendance: port('attendance'),
         limiter: port('limiter'),
         leases: port('leases'),
         census: port('census'),
@@ -213,14 +237,17 @@ async function workerState(config: Config, { wire, logger }: WorkerNeeds): Promi
   const clients = await adapterClients(redis, config.redisUrl, logger);
   const ports = redisState(redis, logger);
   return {
-    ports,
+    ports: { ...ports, pool: returningMatchPool(ports.pool, (listener) => redis.onReturn(listener)) },
     adapter: redisAdapter(clients, { prefix: config.redisPrefix, serverVersion: redis.server.version }),
     adapterIsUp: () => clients.isUp(),
     lost: () => (redis.isUp() ? [] : ['Redis']),
     shared: {
       async restate(owner) {
         await ports.roster.restate();
-        return ports.leases.restate(owner);
+        await ports.attendance.restate();
+        const lost = await ports.leases.restate(owner);
+        await reachesOthers(clients);
+        return lost;
       },
       onReturn: (listener) => redis.onReturn(listener),
     },
@@ -229,6 +256,26 @@ async function workerState(config: Config, { wire, logger }: WorkerNeeds): Promi
       await redis.close();
     },
   };
+}
+
+/**
+ * What comes of the features' claims is pushed to other workers, and what comes of theirs to this one: each claims when both get
+ * through, so that whoever claims last reaches the other. The connections come back one by one.
+ * @throws UNAVAILABLE when they take too long
+ */
+async function reachesOthers({ isUp, sub }: AdapterClients): Promise<void> {
+  const endsAt = performance.now() + ADAPTER_BACK_MS;
+  const late = () => new AppError('UNAVAILABLE', 'The adapter has not come back yet.');
+  while (!isUp()) {
+    if (performance.now() > endsAt) throw late();
+    await delay(ADAPTER_POLL_MS);
+  }
+  // Answered after the subscriptions, which were sent before. Without Redis it waits for ever, and the lease is not renewed meanwhile.
+  const answered = await Promise.race([
+    sub.ping(),
+    delay(endsAt - performance.now(), undefined, { ref: false }),
+  ]);
+  if (answered === undefined) throw late();
 }
 
 async function workerStorage(config: Config, { wire, logger }: WorkerNeeds) {

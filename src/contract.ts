@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Answer as AnswerOf, RouteSpec, WireArgs } from './kernel/contract.ts';
 import { accountsContract } from './features/accounts/contract.ts';
+import { conversationsContract } from './features/conversations/contract.ts';
 import { matchingContract } from './features/matching/contract.ts';
 import { moderationContract } from './features/moderation/contract.ts';
 import { opsContract } from './features/ops/contract.ts';
@@ -14,6 +15,7 @@ export const contracts = [
   presenceContract,
   matchingContract,
   rtcContract,
+  conversationsContract,
   moderationContract,
 ] as const;
 

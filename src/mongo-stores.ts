@@ -4,8 +4,15 @@ import { answering, AS_LONG_AS_IT_TAKES, type Indexed, type Mongo } from './driv
 import type { Logger } from './kernel/logger.ts';
 import { accountModel, mongoAccounts } from './features/accounts/accounts.mongo.ts';
 import { mongoSessions, sessionModel } from './features/accounts/sessions.mongo.ts';
+import { mongoConversations } from './features/conversations/conversations.mongo.ts';
+import { counterModel } from './features/conversations/counters.mongo.ts';
+import { membershipModel } from './features/conversations/memberships.mongo.ts';
+import { mongoMessages } from './features/conversations/messages.mongo.ts';
+import { conversationModel } from './features/conversations/stored-conversation.mongo.ts';
+import { messageModel } from './features/conversations/stored-message.mongo.ts';
 import { blocksModel, mongoBlocks } from './features/moderation/blocks.mongo.ts';
 import { mongoReports, reportModel } from './features/moderation/reports.mongo.ts';
+import { SCHEMA_RELEASE } from './schema-release.ts';
 import type { Stores } from './sqlite-stores.ts';
 
 /** Over a process' own connection. The collections must have been prepared before: their indexes decide. */
@@ -15,22 +22,50 @@ export function mongoStores(mongo: Mongo): Stores {
     sessions: answering(mongoSessions(mongo)),
     blocks: answering(mongoBlocks(mongo)),
     reports: answering(mongoReports(mongo)),
+    conversations: answering(mongoConversations(mongo)),
+    messages: answering(mongoMessages(mongo)),
   };
 }
 
-const models: { readonly [N in keyof Stores]: (mongo: Mongo) => Indexed } = {
-  accounts: accountModel,
-  sessions: sessionModel,
-  blocks: blocksModel,
-  reports: reportModel,
+const models: { readonly [N in keyof Stores]: readonly ((mongo: Mongo) => Indexed)[] } = {
+  accounts: [accountModel],
+  sessions: [sessionModel],
+  blocks: [blocksModel],
+  reports: [reportModel],
+  conversations: [conversationModel, membershipModel],
+  messages: [messageModel, counterModel],
 };
+
+/** A change of what is stored already. Whatever it did when it was killed, it can be begun again. */
+export interface MongoMigration {
+  readonly name: string;
+  /** What SCHEMA_RELEASE was when it was new. */
+  readonly release: number;
+  run(mongo: Mongo): Promise<void>;
+}
+
+/** In their order. Release 2 brought new collections and optional fields only, which are made and read as they are needed. */
+const migrations: readonly MongoMigration[] = [];
+
+interface Schema {
+  readonly release: number;
+  readonly migrations: readonly MongoMigration[];
+}
+
+const ours: Schema = { release: SCHEMA_RELEASE, migrations };
 
 /**
  * Makes what the stores need: nobody is ready before. One process of all nodes does it at a time; the others find it done.
  * @param owner of the lease, another one for each process
- * @throws an Error for the operator: a copy that was not finished, or data that breaks a rule
+ * @param schema another one for tests
+ * @throws an Error for the operator: a newer schema, a copy that was not finished, or data that breaks a rule
  */
-export async function prepareMongo(mongo: Mongo, owner: string, logger: Logger): Promise<void> {
+export async function prepareMongo(
+  mongo: Mongo,
+  owner: string,
+  logger: Logger,
+  schema: Schema = ours,
+): Promise<void> {
   await alone(mongo, owner, logger, async () => {
     const copy = await copyInto(mongo).find();
     if (copy?.state === 'running') {
@@ -38,12 +73,46 @@ export async function prepareMongo(mongo: Mongo, owner: string, logger: Logger):
         'MONGODB_URI: npm run storage:copy was begun into this database and did not finish. Run it again.',
       );
     }
-    await makeIndexes(mongo);
+    await bringUpToDate(mongo, schema);
   });
 }
 
-export async function makeIndexes(to: Mongo): Promise<void> {
-  for (const modelOf of Object.values(models)) {
+/**
+ * Indexes, and what has to change in what is stored. A database that a version with the next release has prepared is left as it is:
+ * both versions work with it, in a roll or after a step back.
+ * @throws an Error for the operator
+ */
+export async function bringUpToDate(mongo: Mongo, { release, migrations }: Schema = ours): Promise<void> {
+  const notes = mongo.connection
+    .getClient()
+    .db(mongo.connection.name)
+    .collection<{ _id: string; release: number }>('schema');
+  const note = (reached: number) =>
+    notes.updateOne({ _id: 'schema' }, { $max: { release: reached } }, { upsert: true });
+
+  const reached = (await notes.findOne({ _id: 'schema' }))?.release ?? 0;
+  if (reached > release + 1) {
+    throw new Error(
+      `MONGODB_URI: the database ${mongo.connection.name} was written by a newer version of this server (its schema is of ` +
+        `release ${reached}, this version takes up to ${release + 1}). Start that version again, or restore a backup from ` +
+        'before the upgrade.',
+    );
+  }
+  if (reached > release) return;
+  for (const migration of migrations) {
+    if (migration.release <= reached) continue;
+    try {
+      await migration.run(mongo);
+    } catch (error) {
+      throw new Error(`MONGODB_URI: the migration "${migration.name}" failed`, { cause: error });
+    }
+  }
+  await makeIndexes(mongo);
+  await note(release);
+}
+
+async function makeIndexes(to: Mongo): Promise<void> {
+  for (const modelOf of Object.values(models).flat()) {
     const { collection, schema } = modelOf(to);
     const indexes = schema.indexes().map(([key, options]) => {
       const index = { ...options, key } as mongo.IndexDescription;

@@ -77,6 +77,12 @@ export async function runPrimary(
     return name;
   }
 
+  // Asked before anybody can register.
+  const leftBehind = await storage.leftBehind().catch((error: unknown) => {
+    logger.warn('error', `DATA_DIR: what is in ${config.dataDir} cannot be looked at`, { error });
+    return 0;
+  });
+
   // It reports to the census: who keeps no lease would stand there for ever after a kill.
   const keeper = await keepOwner({ owners: state.ports.owners, clock, logger, owner }, async () => {});
   lifecycle.onStop('owner', () => keeper.stop());
@@ -180,7 +186,11 @@ export async function runPrimary(
   lifecycle.onStop('reporting', () => reporting.stop());
   lifecycle.onStop(
     'stats line',
-    clock.every(STATS_MS, () => void logStats()),
+    clock.every(STATS_MS, () => {
+      logStats().catch(() => {
+        // Without Redis there is nothing to count; who lost it says so.
+      });
+    }),
   );
 
   async function logStats() {
@@ -194,6 +204,6 @@ export async function runPrimary(
   }
 
   const { port } = server.address() as AddressInfo;
-  console.log(banner({ config, port, httpPort, backends: describeBackends(config) }));
+  console.log(banner({ config, port, httpPort, backends: describeBackends(config), leftBehind }));
   process.send?.('ready');
 }

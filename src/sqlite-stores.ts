@@ -3,9 +3,15 @@ import { Worker, type MessagePort } from 'node:worker_threads';
 import { openReader, portOf, type Migration, type Sqlite, type Sync } from './drivers/sqlite.ts';
 import { remotePorts, type Wire } from './kernel/bridge.ts';
 import { accountReads, type AccountStore } from './features/accounts/accounts.ts';
-import { accountsTable, sqliteAccounts } from './features/accounts/accounts.sqlite.ts';
+import { profilesAndExternals, accountsTable, sqliteAccounts } from './features/accounts/accounts.sqlite.ts';
 import { sessionReads, type SessionStore } from './features/accounts/sessions.ts';
 import { sessionsTable, sqliteSessions } from './features/accounts/sessions.sqlite.ts';
+import { conversationReads, type ConversationStore } from './features/conversations/conversations.ts';
+import { sqliteConversations } from './features/conversations/conversations.sqlite.ts';
+import { messageReads, type MessageStore } from './features/conversations/messages.ts';
+import { sqliteMessages } from './features/conversations/messages.sqlite.ts';
+import { conversationsTables } from './features/conversations/stored-conversation.sqlite.ts';
+import { messagesTable } from './features/conversations/stored-message.sqlite.ts';
 import { blockReads, type BlockStore } from './features/moderation/blocks.ts';
 import { blocksTable, sqliteBlocks } from './features/moderation/blocks.sqlite.ts';
 import { reportReads, type ReportStore } from './features/moderation/reports.ts';
@@ -17,18 +23,30 @@ export interface Stores {
   readonly sessions: SessionStore;
   readonly blocks: BlockStore;
   readonly reports: ReportStore;
+  readonly conversations: ConversationStore;
+  readonly messages: MessageStore;
 }
 
 type SyncStores = { readonly [N in keyof Stores]: Sync<Stores[N]> };
 
 /** In the order in which databases out there took them: new ones go to the end, whichever feature they belong to. */
-export const migrations: readonly Migration[] = [accountsTable, sessionsTable, blocksTable, reportsTable];
+export const migrations: readonly Migration[] = [
+  accountsTable,
+  sessionsTable,
+  blocksTable,
+  reportsTable,
+  conversationsTables,
+  messagesTable,
+  profilesAndExternals,
+];
 
 const reads: { readonly [N in keyof Stores]: readonly (keyof Stores[N])[] } = {
   accounts: accountReads,
   sessions: sessionReads,
   blocks: blockReads,
   reports: reportReads,
+  conversations: conversationReads,
+  messages: messageReads,
 };
 
 export function syncStores(db: Sqlite): SyncStores {
@@ -37,6 +55,8 @@ export function syncStores(db: Sqlite): SyncStores {
     sessions: sqliteSessions(db),
     blocks: sqliteBlocks(db),
     reports: sqliteReports(db),
+    conversations: sqliteConversations(db),
+    messages: sqliteMessages(db),
   };
 }
 
@@ -46,6 +66,8 @@ function mapStores(make: <N extends keyof Stores>(name: N) => Stores[N]): Stores
     sessions: make('sessions'),
     blocks: make('blocks'),
     reports: make('reports'),
+    conversations: make('conversations'),
+    messages: make('messages'),
   };
 }
 

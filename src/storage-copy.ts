@@ -9,19 +9,35 @@ import { AS_LONG_AS_IT_TAKES, openMongo, type Mongo } from './drivers/mongo.ts';
 import { lockDataDir, openReader, openWriter, type Sqlite } from './drivers/sqlite.ts';
 import { accountCopy } from './features/accounts/accounts.copy.ts';
 import { sessionCopy } from './features/accounts/sessions.copy.ts';
+import {
+  conversationCopy,
+  counterCopy,
+  membershipCopy,
+} from './features/conversations/conversations.copy.ts';
+import { messageCopy } from './features/conversations/messages.copy.ts';
 import { blockCopy } from './features/moderation/blocks.copy.ts';
 import { reportCopy } from './features/moderation/reports.copy.ts';
 import { silentLogger, type Logger } from './kernel/logger.ts';
-import { alone, copyInto, makeIndexes } from './mongo-stores.ts';
+import { alone, bringUpToDate, copyInto } from './mongo-stores.ts';
 import { migrations, type Stores } from './sqlite-stores.ts';
 
 /** What is copied, in this order. A store that is not here would be left behind: it does not compile, and a test fails. */
-export const copies: { readonly [N in keyof Stores]: Copy } = {
-  accounts: accountCopy,
-  sessions: sessionCopy,
-  blocks: blockCopy,
-  reports: reportCopy,
+export const copies: { readonly [N in keyof Stores]: readonly [Copy, ...Copy[]] } = {
+  accounts: [accountCopy],
+  sessions: [sessionCopy],
+  blocks: [blockCopy],
+  reports: [reportCopy],
+  conversations: [conversationCopy, membershipCopy],
+  messages: [messageCopy, counterCopy],
 };
+
+/** By what the operator is told: the store's name, and what more it has by that of its collection. */
+function namedCopies(mongo: Mongo): readonly (readonly [name: string, copy: Copy])[] {
+  return Object.entries(copies).flatMap(([store, [first, ...others]]) => [
+    [store, first] as const,
+    ...others.map((copy) => [copy.model(mongo).collection.name, copy] as const),
+  ]);
+}
 
 /** With the index that every collection has. */
 const ANYTHING = { _id: { $exists: true } };
@@ -90,11 +106,11 @@ async function copyAlone(run: Run): Promise<void> {
   if (!before) await refuseUsed(mongo);
 
   await copyInto(mongo).note({ source, state: 'running', at: new Date() });
-  for (const copy of Object.values(copies)) {
+  for (const [, copy] of namedCopies(mongo)) {
     await copy.model(mongo).collection.deleteMany(ANYTHING, AS_LONG_AS_IT_TAKES);
   }
-  await makeIndexes(mongo);
-  for (const [name, copy] of Object.entries(copies)) await fill(name, copy, run);
+  await bringUpToDate(mongo);
+  for (const [name, copy] of namedCopies(mongo)) await fill(name, copy, run);
 
   const differences = await compareAll(run);
   if (differences.length > 0) {
@@ -107,7 +123,7 @@ async function copyAlone(run: Run): Promise<void> {
 }
 
 async function refuseUsed(mongo: Mongo): Promise<void> {
-  for (const copy of Object.values(copies)) {
+  for (const [, copy] of namedCopies(mongo)) {
     const { collection } = copy.model(mongo);
     if (!(await collection.findOne(ANYTHING, { projection: { _id: 1 } }))) continue;
     throw new Error(
@@ -135,7 +151,7 @@ async function fill(name: string, copy: Copy, { db, mongo, say, progressMs }: Ru
 /** A line for each store that differs. */
 async function compareAll({ db, mongo, say }: Run): Promise<readonly string[]> {
   const differences: string[] = [];
-  for (const [name, copy] of Object.entries(copies)) {
+  for (const [name, copy] of namedCopies(mongo)) {
     const difference = await compare(copy, db, mongo);
     if (difference === undefined) say(`${name}: ${copy.count(db)} compared, all the same`);
     else differences.push(`  ${name}: ${difference}`);

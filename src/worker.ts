@@ -19,6 +19,8 @@ const pageDir = fileURLToPath(new URL('../dist/web', import.meta.url));
 
 const SWEEP_MS = 1_000;
 const RESTATE_MS = 60_000;
+/** What workers that return together push to each other has arrived by then. */
+const RETURNED_MS = 2_000;
 const SLOT_RETRY_MS = 500;
 const LAST_WORDS_MS = 1_000;
 
@@ -50,7 +52,7 @@ export async function runWorker(settings: Config, birth: Birth): Promise<void> {
   });
   const { ports } = backends;
   let app: App | undefined;
-  const stopOwning = await own(backends, owner, logger, {
+  const owning = await own(backends, owner, logger, {
     restateFeatures: async () => app?.restate(),
     onSlotLost: () => void leave(LAST_WORDS_MS),
   });
@@ -74,10 +76,12 @@ export async function runWorker(settings: Config, birth: Birth): Promise<void> {
     adapterIsUp: backends.adapterIsUp,
     pageDir: existsSync(pageDir) ? pageDir : undefined,
   }));
+  // Nothing yet; but from now on it is known under which run of the state everything is held.
+  owning.restate();
 
   async function leave(deadlineMs: number) {
     await app?.drain(deadlineMs);
-    await stopOwning();
+    await owning.stop();
     await backends.close();
     await logger.close();
     process.exit(0);
@@ -110,8 +114,8 @@ async function own(
   owner: string,
   logger: Logger,
   { restateFeatures, onSlotLost }: { restateFeatures: () => Promise<void>; onSlotLost: () => void },
-): Promise<() => Promise<void>> {
-  if (!shared) return async () => {};
+): Promise<{ restate(): void; stop(): Promise<void> }> {
+  if (!shared) return { restate() {}, async stop() {} };
   const keeper = await keepOwner({ owners: ports.owners, clock, logger, owner }, async () => {
     const lost = await shared.restate(owner);
     if (lost.length > 0) {
@@ -121,7 +125,10 @@ async function own(
     }
     await restateFeatures();
   });
-  shared.onReturn(() => keeper.returned());
+  shared.onReturn(() => {
+    keeper.returned();
+    clock.after(RETURNED_MS, () => keeper.returned());
+  });
   // Pushes are delivered at most once, and those of two workers can overtake each other: what came of that ends here.
   const endRestating = clock.every(RESTATE_MS, () => keeper.returned());
   const stopSweeping = holdRole(
@@ -130,10 +137,13 @@ async function own(
     SWEEP_MS,
     () => sweepOwners(ports.owners, (lapsed) => dropOwner(ports, lapsed)),
   );
-  return async () => {
-    endRestating();
-    await stopSweeping();
-    keeper.stop();
+  return {
+    restate: () => keeper.returned(),
+    async stop() {
+      endRestating();
+      await stopSweeping();
+      keeper.stop();
+    },
   };
 }
 

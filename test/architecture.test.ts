@@ -24,7 +24,7 @@ interface Rule {
 }
 
 const featureOf = (path: string) => /^features\/([^/]+)\//.exec(path)?.[1];
-const isContract = (path: string) => basename(path) === 'contract.ts';
+const isContract = (path: string) => /^(.+\.)?contract\.ts$/.test(basename(path));
 const isService = (path: string) => basename(path) === 'service.ts';
 const isBackend = (path: string) => /\.(sqlite|mongo|redis|copy)\.ts$/.test(path);
 const isDriver = (path: string) => path.startsWith('drivers/');

@@ -6,6 +6,8 @@ interface Started {
   readonly port: number;
   readonly httpPort: number;
   readonly backends: { readonly state: string; readonly storage: string };
+  /** Accounts in the embedded storage that the one in use, which is empty, does not have. */
+  readonly leftBehind: number;
 }
 
 const descriptions: Record<string, string> = {
@@ -15,8 +17,8 @@ const descriptions: Record<string, string> = {
   mongodb: 'MongoDB',
 };
 
-/** What a person needs to know after a start, in five lines. */
-export function banner({ config, port, httpPort, backends }: Started): string {
+/** What a person needs to know after a start, in a few lines. */
+export function banner({ config, port, httpPort, backends, leftBehind }: Started): string {
   const host = config.host === '0.0.0.0' || config.host === '::' ? 'localhost' : config.host;
   const storage =
     backends.storage === 'sqlite'
@@ -30,6 +32,13 @@ export function banner({ config, port, httpPort, backends }: Started): string {
     `  plain     http://${host}:${httpPort} for Nginx: API, files and page, no Socket.IO`,
     `  state     ${descriptions[backends.state]}`,
     `  storage   ${storage}`,
+    ...(leftBehind > 0
+      ? [
+          `            empty, while ${config.dataDir} has ${accounts(leftBehind)}: stop, and npm run storage:copy`,
+        ]
+      : []),
     '',
   ].join('\n');
 }
+
+const accounts = (count: number) => (count === 1 ? '1 account' : `${count} accounts`);

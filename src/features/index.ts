@@ -1,4 +1,5 @@
 import { accountsFeature } from './accounts/feature.ts';
+import { conversationsFeature } from './conversations/feature.ts';
 import { matchingFeature } from './matching/feature.ts';
 import { moderationFeature } from './moderation/feature.ts';
 import { opsFeature } from './ops/feature.ts';
@@ -12,5 +13,6 @@ export const features = [
   accountsFeature,
   matchingFeature,
   rtcFeature,
+  conversationsFeature,
   moderationFeature,
 ] as const;

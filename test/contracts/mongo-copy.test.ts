@@ -13,6 +13,7 @@ import { migrations, sqliteStores, type Stores } from '../../src/sqlite-stores.t
 import { copies, copyStorage, embeddedAccounts } from '../../src/storage-copy.ts';
 import { describeMongo, startMongo, withDatabase, type MongoUnderTest } from '../harness/mongo.ts';
 import { account, guestAccount, nextId, NOW } from './account-record.ts';
+import { conversation, direct, draft, named, nobody } from './conversation-stage.ts';
 import { temporaryDir } from './storage-backends.ts';
 
 const program = fileURLToPath(new URL('../../src/storage-copy.ts', import.meta.url));
@@ -22,7 +23,11 @@ it('takes every store along, and every table', () => {
   const db = openWriter(dir.path, migrations);
   const tables = db.all<{ name: string }>(`SELECT name FROM sqlite_schema WHERE type = 'table'`);
   expect(Object.keys(copies)).toEqual(Object.keys(sqliteStores(db)));
-  expect(Object.values(copies).flatMap((copy) => copy.tables)).toEqual(tables.map(({ name }) => name));
+  expect(
+    Object.values(copies)
+      .flat()
+      .flatMap((copy) => copy.tables),
+  ).toEqual(tables.map(({ name }) => name));
   expect(embeddedAccounts(dir.path)).toBe(0);
   db.close();
   dir.remove();
@@ -75,7 +80,10 @@ await describeMongo('copying the storage', 'server', () => {
   });
 
   const ann = account({ username: 'Ann', email: 'Ann@Example.org', avatar: 'a.jpg', adminConfirmed: true });
-  const bob = account({ status: 'busy', lastSeen: NOW + 5 });
+  const bob = account({
+    ...{ status: 'busy', lastSeen: NOW + 5, externalId: 'auth0|7', tokensFrom: NOW + 9 },
+    ...{ displayName: 'Bob B.', bio: 'two\nlines' },
+  });
   const guest = guestAccount({ expiresAt: NOW + 50 });
   const phone = session(ann.id, { deviceId: 'phone', location: { country: 'DE', city: 'Kassel' } });
   const report = {
@@ -96,10 +104,63 @@ await describeMongo('copying the storage', 'server', () => {
     await stores.blocks.block(bob.id, ann.id, NOW + 2);
     await stores.reports.add(report);
     await stores.reports.add({ ...report, id: nextId(), details: null, matchId: null });
+    await converse(stores);
+  }
+
+  const bikes = conversation({ ownerId: ann.id });
+  const two = direct([ann.id, bob.id]);
+  const [general, gone, empty] = [
+    named('general', { ownerId: bob.id }),
+    named('gone', { ownerId: ann.id }),
+    named('empty', { ownerId: null }),
+  ];
+  const posted = [
+    draft({ senderId: ann.id, text: 'hello', retry: { key: 't:one', formerKey: null, since: 0 } }),
+    draft({ senderId: 'guest:1', hiddenFrom: [bob.id, ann.id], text: '“hi”\n$x' }),
+    draft({ senderId: bob.id, type: 'file', text: '', attachment: { url: '/uploads/1', fileName: 'a.pdf' } }),
+    draft({ senderId: '0', type: 'system', createdAt: NOW + 1 }),
+  ];
+
+  async function converse({ conversations, messages }: Stores): Promise<void> {
+    await conversations.create(bikes, [ann.id, bob.id, guest.id]);
+    await conversations.openDirect(two);
+    for (const each of [general, gone, empty]) await conversations.openNamed(each);
+    await conversations.touch([empty.id], NOW + 7);
+    await conversations.join(general.id, [bob.id, ann.id], NOW + 3, 0);
+    await messages.append(bikes.id, posted);
+    await messages.append(gone.id, [draft(), draft()]);
+    await conversations.remove(gone.id);
+    await messages.edit(posted[0]!.id, 'hello!', 0);
+    await messages.react(posted[0]!.id, bob.id, '+1');
+    await messages.react(posted[0]!.id, ann.id, '+1');
+    await messages.react(posted[0]!.id, ann.id, '-1');
+    await messages.remove(posted[2]!.id);
+    await conversations.moveRead(bikes.id, bob.id, 3);
+    await conversations.hide(two.id, ann.id, 1);
+  }
+
+  async function conversed({ conversations, messages }: Stores) {
+    const all = { limit: 10, reader: nobody };
+    const ids = [bikes, two, general, gone, empty].map(({ id }) => id);
+    const refs = [...ids, 'general', 'gone', 'empty'];
+    return {
+      found: await Promise.all(refs.map((ref) => conversations.find(ref, ann.id))),
+      direct: await conversations.findDirect([ann.id, bob.id]),
+      lists: await Promise.all([ann, bob, guest].map(({ id }) => conversations.listOf(id, 9))),
+      members: await Promise.all(ids.map((id) => conversations.members(id, 9))),
+      deserted: await conversations.deserted(NOW + 8, 9),
+      positions: (await messages.positions(ids)).toSorted((a, b) =>
+        a.conversationId.localeCompare(b.conversationId),
+      ),
+      since: await Promise.all(ids.map((id) => messages.since(id, 0, all))),
+      changed: await messages.changed(bikes.id, { changedAt: 0, id: '' }, { ...all, through: 9 }),
+      unread: await messages.unread(ann.id, [{ conversationId: bikes.id, after: 0 }]),
+    };
   }
 
   /** What can be asked of stores, of everything that the tests put there. */
-  async function everything({ accounts, sessions, blocks, reports }: Stores) {
+  async function everything(stores: Stores) {
+    const { accounts, sessions, blocks, reports } = stores;
     return {
       accounts: await Promise.all([ann, bob, guest].map(({ id }) => accounts.byId(id))),
       count: await accounts.count(),
@@ -109,6 +170,7 @@ await describeMongo('copying the storage', 'server', () => {
       blocks: await Promise.all([ann, bob, guest].map(({ id }) => blocks.idsBlockedBy(id))),
       between: await blocks.betweenAny(ann.id, [guest.id, bob.id]),
       reports: await reports.newest(10, null),
+      conversed: await conversed(stores),
     };
   }
 
@@ -127,6 +189,10 @@ await describeMongo('copying the storage', 'server', () => {
       'sessions: 3 copied',
       'blocks: 2 copied',
       'reports: 2 copied',
+      'conversations: 5 copied',
+      'memberships: 7 copied',
+      'messages: 4 copied',
+      'counters: 5 copied',
     ]) {
       expect(said).toContain(line);
     }
@@ -139,6 +205,15 @@ await describeMongo('copying the storage', 'server', () => {
     await expect(stores.accounts.create(account({ username: 'ANN' }))).rejects.toMatchObject({
       code: 'CONFLICT',
     });
+    const { conversations, messages } = stores;
+    const [repeat, next] = await messages.append(bikes.id, [{ ...posted[0]!, id: nextId() }, draft()]);
+    expect([repeat!.repeated, repeat!.message.seq, next!.message.seq]).toEqual([true, 1, 5]);
+    expect(await conversations.openDirect(direct([ann.id, bob.id]))).toMatchObject({ created: false });
+    expect(await conversations.join(bikes.id, ['77', ann.id], NOW, 0)).toEqual(['77']);
+    // The numbers of a handle go on.
+    const { conversation: anew } = await conversations.openNamed(named('gone'));
+    expect(anew.id).toBe(gone.id);
+    expect((await messages.append(gone.id, [draft()]))[0]!.message.seq).toBe(3);
   });
 
   it('says how far it is, and copies many', async () => {
@@ -146,7 +221,8 @@ await describeMongo('copying the storage', 'server', () => {
       db.exec('BEGIN');
       db.exec(`
         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5500)
-        INSERT INTO accounts SELECT i, 'u' || i, 'u' || i, NULL, NULL, NULL, NULL, 0, 'online', 0, i, i, NULL FROM n;
+        INSERT INTO accounts (id, username, username_key, guest, status, admin_confirmed, created_at, last_seen)
+          SELECT i, 'u' || i, 'u' || i, 0, 'online', 0, i, i FROM n;
         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5500)
         INSERT INTO sessions SELECT i, i / 3, '', '', NULL, NULL, NULL, i, i, ${NOW} + i, 'r' FROM n;
         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5500)
@@ -298,7 +374,7 @@ await describeMongo('copying the storage', 'server', () => {
       );
     expect(await run({ MONGODB_URI: uri })).toMatchObject({
       code: 0,
-      text: expect.stringMatching(/reports: 2 compared, all the same\nEverything is in the database test_/),
+      text: expect.stringMatching(/counters: 5 compared, all the same\nEverything is in the database test_/),
     });
     await users().deleteOne({ _id: Number(ann.id) as never });
     expect(await run({ MONGODB_URI: uri })).toMatchObject({

@@ -6,6 +6,7 @@ import { silentLogger } from '../../src/kernel/logger.ts';
 import { mongoLeases, mongoStores } from '../../src/mongo-stores.ts';
 import type { Stores } from '../../src/sqlite-stores.ts';
 import { account, guestAccount, NOW } from './account-record.ts';
+import { direct, draft, named } from './conversation-stage.ts';
 
 export interface Race {
   readonly race: RaceName;
@@ -55,6 +56,45 @@ const races = {
   signIn: async ({ sessions }: Stores, round: number) => (await sessions.create(session(round))).join(),
   block: ({ blocks }: Stores, round: number) => blocks.block('7', idOf(round), NOW),
   sweep: async ({ accounts }: Stores) => (await accounts.removeExpiredGuests(NOW, 100)).join(),
+  /** Of one pair in each round. */
+  openDirect: async ({ conversations }: Stores, round: number) => {
+    const candidate = direct(['7', String(100 + round)], { id: idOf(round) });
+    const { conversation, created } = await conversations.openDirect(candidate);
+    return `${conversation.id} ${created}`;
+  },
+  openNamed: async ({ conversations }: Stores, round: number) => {
+    const { conversation, created } = await conversations.openNamed(
+      named(`room${round}`, { id: `9${idOf(round)}` }),
+    );
+    return `${conversation.id} ${created}`;
+  },
+  /** One of them removes what the others may just open again, and everybody says something. */
+  reopen: async ({ conversations, messages }: Stores, round: number) => {
+    const { conversation } = await conversations.openNamed(named(`room${round}`, { id: idOf(round) }));
+    if (me === '0') return String(await conversations.remove(conversation.id));
+    const said = await messages.append(conversation.id, [draft({ id: idOf(round), senderId: me })]);
+    return said[0]!.message.seq;
+  },
+  /** Conversations 1, 2, … that the test made: five users of this process want in. */
+  join: async ({ conversations }: Stores, round: number) => {
+    const users = Array.from({ length: 5 }, (_, i) => String(5_000 + 10 * Number(me) + i));
+    const asked = users.map((userId) => conversations.join(String(round + 1), [userId], NOW, 0));
+    const answers = await Promise.allSettled(asked);
+    return answers
+      .map((answer) => (answer.status === 'fulfilled' ? 'came' : asAppError(answer.reason).code))
+      .join(' ');
+  },
+  /** Member `me` leaves, and somebody else comes. */
+  churn: async ({ conversations }: Stores, round: number) => {
+    const id = String(round + 1);
+    const [left, joined] = await Promise.allSettled([
+      conversations.leave(id, String(10 + Number(me))),
+      conversations.join(id, [String(20 + Number(me))], NOW + 1, 0),
+    ]);
+    if (left.status === 'rejected') throw left.reason;
+    const came = joined.status === 'fulfilled' ? 'came' : asAppError(joined.reason).code;
+    return `${left.value.left} ${left.value.removed} ${came}`;
+  },
   lease: async (_: Stores, round: number) => (await leases.hold(`role ${round}`, me, 60_000)) || undefined,
 } satisfies Record<string, (stores: Stores, round: number) => Promise<unknown>>;
 

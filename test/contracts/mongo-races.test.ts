@@ -5,17 +5,21 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { openMongo, type Mongo } from '../../src/drivers/mongo.ts';
 import { MAX_SESSIONS_PER_USER } from '../../src/features/accounts/sessions.ts';
+import { limits as conversationLimits } from '../../src/features/conversations/contract.ts';
 import { limits } from '../../src/features/moderation/contract.ts';
 import { silentLogger } from '../../src/kernel/logger.ts';
 import { mongoStores, prepareMongo } from '../../src/mongo-stores.ts';
 import type { Stores } from '../../src/sqlite-stores.ts';
 import { describeMongo, startMongo, type MongoUnderTest } from '../harness/mongo.ts';
 import { guestAccount, NOW } from './account-record.ts';
+import { conversation, draft, named } from './conversation-stage.ts';
 import type { Outcomes, RaceName } from './mongo-racer.ts';
 
 const PROCESSES = 4;
 const ROUNDS = 40;
 const SIGN_INS = 18;
+/** Of what takes many steps. */
+const LONG_ROUNDS = 15;
 const racer = fileURLToPath(new URL('./mongo-racer.ts', import.meta.url));
 
 await describeMongo('four processes with one MongoDB', 'server', () => {
@@ -121,5 +125,85 @@ await describeMongo('four processes with one MongoDB', 'server', () => {
 
   it('hold each name once', async () => {
     expect(sorted(await race('lease', ROUNDS))).toEqual(all(ROUNDS, ['', '', '', 'true']));
+  });
+
+  it('open one conversation for a pair, and one for a name', async () => {
+    for (const name of ['openDirect', 'openNamed'] as const) {
+      for (const [round, answers] of (await race(name, ROUNDS)).entries()) {
+        const [ids, created] = [0, 1].map((i) => answers.map((answer) => answer.split(' ')[i]));
+        expect(new Set(ids).size).toBe(1);
+        expect(created!.toSorted()).toEqual(['false', 'false', 'false', 'true']);
+        const id = ids![0]!;
+        if (name === 'openNamed')
+          expect((await stores.conversations.find(`room${round}`, '7'))?.conversation.id).toBe(id);
+        else expect(await stores.conversations.countMembers(id)).toBe(2);
+        expect((await stores.messages.append(id, [draft()]))[0]!.message.seq).toBe(1);
+      }
+    }
+    // What the losers had made is gone.
+    expect(await mongo.connection.collections['counters']!.countDocuments({}, { hint: '_id_' })).toBe(
+      2 * ROUNDS,
+    );
+  });
+
+  it('remove a name and open it again at once: its numbers go on, and nothing of before is there', async () => {
+    for (let again = 0; again < 3; again++) {
+      for (const [round, [removed, ...said]] of (await race('reopen', LONG_ROUNDS)).entries()) {
+        expect(removed).toBe('true');
+        const { conversation } = await stores.conversations.openNamed(named(`room${round}`));
+        const { floor, upTo, head } = (await stores.messages.positions([conversation.id]))[0]!;
+        expect(upTo).toBeLessThanOrEqual(head);
+        const seqs = said.filter((answer) => answer !== 'NOT_FOUND').map(Number);
+        const page = await stores.messages.page(
+          conversation.id,
+          { after: 0 },
+          { limit: 99, reader: '', withDeleted: true },
+        );
+        expect(page.messages.map(({ seq }) => seq)).toEqual(
+          seqs.filter((seq) => seq > floor).toSorted((a, b) => a - b),
+        );
+        expect(new Set(seqs).size).toBe(seqs.length);
+      }
+    }
+  });
+
+  it('let in as many as there may be, and no more', async () => {
+    const rounds = 3;
+    const members = Array.from({ length: conversationLimits.members - 7 }, (_, i) => String(1_000 + i));
+    for (let id = 1; id <= rounds; id++) {
+      await stores.conversations.create(conversation({ id: String(id) }), members);
+    }
+    for (const [round, answers] of (await race('join', rounds)).entries()) {
+      const said = answers.flatMap((answer) => answer.split(' ')).toSorted();
+      expect(said).toEqual([...all(13, 'CONFLICT'), ...all(7, 'came')]);
+      expect(await stores.conversations.countMembers(String(round + 1))).toBe(conversationLimits.members);
+    }
+  });
+
+  it('leave all at once while others come: who came is there, with an owner, or nothing is', async () => {
+    for (let id = 1; id <= LONG_ROUNDS; id++) {
+      await stores.conversations.create(conversation({ id: String(id), ownerId: '10' }), [
+        '10',
+        '11',
+        '12',
+        '13',
+      ]);
+    }
+    const outcomes = { survived: 0, removed: 0, 'came too late': 0 };
+    for (const [round, answers] of (await race('churn', LONG_ROUNDS)).entries()) {
+      const id = String(round + 1);
+      const said = answers.map((answer) => answer.split(' '));
+      expect(said.map(([left]) => left)).toEqual(all(PROCESSES, 'true'));
+      const came = said.flatMap(([, , what], i) => (what === 'came' ? [String(20 + i)] : []));
+      const removed = said.filter(([, what]) => what === 'true').length;
+      const found = await stores.conversations.find(id, '20');
+      const members = (await stores.conversations.members(id, 99)).map(({ userId }) => userId);
+      expect([removed, found === null]).toEqual(came.length > 0 ? [0, false] : [1, true]);
+      expect(members).toEqual(came);
+      if (found) expect(came).toContain(found.conversation.ownerId);
+      outcomes[found ? 'survived' : 'removed'] += 1;
+      outcomes['came too late'] += said.filter(([, , what]) => what === 'NOT_FOUND').length;
+    }
+    console.table({ 'leaving and joining': outcomes });
   });
 });

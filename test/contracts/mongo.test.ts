@@ -7,6 +7,7 @@ import { MAX_SESSIONS_PER_USER, type Session } from '../../src/features/accounts
 import type { AppError } from '../../src/kernel/errors.ts';
 import { silentLogger, type Logger } from '../../src/kernel/logger.ts';
 import { copyInto, mongoLeases, mongoStores, prepareMongo } from '../../src/mongo-stores.ts';
+import { SCHEMA_RELEASE } from '../../src/schema-release.ts';
 import type { Stores } from '../../src/sqlite-stores.ts';
 import { describeMongo, startMongo, withDatabase, type MongoUnderTest } from '../harness/mongo.ts';
 import { account, guestAccount, nextId, NOW } from './account-record.ts';
@@ -116,10 +117,24 @@ await describeMongo('MongoDB', 'server', () => {
       ['_id', false],
       ['usernameKey', true],
       ['emailKey', true],
+      ['externalId', true],
       ['expiresAt', false],
     ]);
     expect(await indexesOf('sessions')).toContainEqual(['id', true]);
     expect(await indexesOf('blocks')).toContainEqual(['blocked.user', false]);
+    expect(await indexesOf('messages')).toEqual([
+      ['_id', false],
+      ['conversation,seq', true],
+      ['conversation,sender,key', true],
+      ['conversation,changedAt,_id', false],
+    ]);
+    expect(await indexesOf('conversations')).toEqual(
+      expect.arrayContaining([
+        ['handle', true],
+        ['pair', true],
+      ]),
+    );
+    expect(await indexesOf('memberships')).toContainEqual(['conversation,place', true]);
   });
 
   it('compares with an object that comes as a value, and never obeys it', async () => {
@@ -258,7 +273,7 @@ await describeMongo('MongoDB', 'server', () => {
     await Promise.all(others.map((each, i) => prepareMongo(each, `p${i}`, logger)));
     await prepareMongo(others[0]!, 'again', logger);
     const indexes = await others[0]!.connection.getClient().db().collection('users').indexes();
-    expect(indexes).toHaveLength(4);
+    expect(indexes).toHaveLength(5);
     await others[0]!.connection.getClient().db().dropDatabase();
     await Promise.all(others.map((each) => each.close()));
   });
@@ -294,6 +309,52 @@ await describeMongo('MongoDB', 'server', () => {
     await expect(prepareMongo(mongo, 'p', logger)).rejects.toThrow(/MONGODB_URI.+storage:copy/);
     await copyInto(mongo).note({ source: 'x', state: 'done', at: new Date() });
     await prepareMongo(mongo, 'p', logger);
+  });
+
+  it('runs each migration once, notes the schema’s release, and takes one that is one ahead, but no more', async () => {
+    const uri = withDatabase(server.uri, `${mongo.connection.name}_d`);
+    const others = await Promise.all(Array.from({ length: 3 }, () => openMongo({ uri, logger })));
+    const [other] = others as [Mongo, ...Mongo[]];
+    const db = other.connection.getClient().db();
+    const release = async () =>
+      (await db.collection('schema').findOne({ _id: 'schema' as never }))?.['release'];
+    const ran: string[] = [];
+    const migration = (name: string, of: number) => ({
+      name,
+      release: of,
+      run: async () => void ran.push(name),
+    });
+    const two = { release: 2, migrations: [migration('a', 1), migration('b', 2)] };
+    const three = { release: 3, migrations: [...two.migrations, migration('c', 3), migration('d', 3)] };
+
+    await Promise.all(others.map((each, i) => prepareMongo(each, `p${i}`, logger, two)));
+    expect([ran, await release()]).toEqual([['a', 'b'], 2]);
+    await Promise.all(others.map((each, i) => prepareMongo(each, `p${i}`, logger, three)));
+    expect([ran, await release()]).toEqual([['a', 'b', 'c', 'd'], 3]);
+
+    // The version before it, in a roll: works with what is there, and notes nothing.
+    await prepareMongo(other, 'p', logger, two);
+    expect([ran.length, await release()]).toEqual([4, 3]);
+    const one = prepareMongo(other, 'p', logger, { release: 1, migrations: [] });
+    await expect(one).rejects.toThrow(
+      /MONGODB_URI: .+ newer version of this server \(its schema is of release 3, .+ up to 2\)\. Start that version/,
+    );
+
+    const failing = { ...migration('e', 4), run: () => Promise.reject(new Error('no')) };
+    const four = prepareMongo(other, 'p', logger, {
+      release: 4,
+      migrations: [...three.migrations, failing],
+    });
+    await expect(four).rejects.toThrow(/MONGODB_URI: the migration "e" failed/);
+    expect(await release()).toBe(3);
+    await db.dropDatabase();
+    await Promise.all(others.map((each) => each.close()));
+  });
+
+  it('notes the release of this code when it is prepared', async () => {
+    expect(await raw('schema').findOne({ _id: 'schema' as never })).toMatchObject({
+      release: SCHEMA_RELEASE,
+    });
   });
 
   it('does not start on data that breaks a rule', async () => {

@@ -1,5 +1,7 @@
 import { afterAll, vi } from 'vitest';
 import { connectRedis } from '../../src/drivers/redis.ts';
+import { redisAttendance } from '../../src/features/conversations/attendance.redis.ts';
+import { memoryAttendance, type Attendance } from '../../src/features/conversations/attendance.ts';
 import { redisRoster } from '../../src/features/presence/roster.redis.ts';
 import { memoryRoster, type Roster } from '../../src/features/presence/roster.ts';
 import { redisCensus } from '../../src/kernel/census.redis.ts';
@@ -19,6 +21,7 @@ import { bridged } from './bridged.ts';
 
 export interface StatePortsUnderTest {
   readonly roster: Roster;
+  readonly attendance: Attendance;
   readonly leases: Leases;
   readonly limiter: Limiter;
   readonly census: Census;
@@ -55,6 +58,7 @@ async function memory(): Promise<StateUnderTest> {
   return {
     ports: {
       roster: memoryRoster(systemClock),
+      attendance: memoryAttendance(),
       leases: memoryLeases(systemClock),
       limiter: memoryLimiter(),
       census: memoryCensus(),
@@ -98,6 +102,7 @@ async function redis(isCluster: boolean): Promise<StateUnderTest> {
   return {
     ports: {
       roster: redisRoster(connection),
+      attendance: redisAttendance(connection),
       leases: redisLeases(connection),
       limiter: redisLimiter(connection, silentLogger),
       census: redisCensus(connection),

@@ -1,5 +1,7 @@
 import { accountStoreContract } from './account-store.ts';
 import { blockStoreContract } from './block-store.ts';
+import { conversationStoreContract } from './conversation-store.ts';
+import { messageStoreContract } from './message-store.ts';
 import { reportStoreContract } from './report-store.ts';
 import { sessionStoreContract } from './session-store.ts';
 import { storageBackends } from './storage-backends.ts';
@@ -9,4 +11,6 @@ for (const backend of storageBackends) {
   sessionStoreContract(backend);
   blockStoreContract(backend);
   reportStoreContract(backend);
+  conversationStoreContract(backend);
+  messageStoreContract(backend);
 }
