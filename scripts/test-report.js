@@ -8,11 +8,12 @@ import { relative } from 'node:path';
  * @property {string[]} failed one name for each failed test, and for each file that failed outside its tests
  * @property {{ name: string, file: string, reason?: string }[]} skipped also todo
  * @property {number} unhandled errors that belong to no test
+ * @property {Record<string, string>} measured what tests found out (test/harness/measured.ts)
  */
 export default class TestReport {
   onTestRunEnd(modules, unhandledErrors) {
     /** @type {Report} */
-    const report = { passed: 0, failed: [], skipped: [], unhandled: unhandledErrors.length };
+    const report = { passed: 0, failed: [], skipped: [], unhandled: unhandledErrors.length, measured: {} };
     for (const module of modules) this.add(module, report);
     const file = process.env['TEST_REPORT'];
     if (file) writeFileSync(file, JSON.stringify(report));
@@ -24,6 +25,7 @@ export default class TestReport {
     for (const test of tests) {
       const name = `${file} > ${test.fullName}`;
       const { state, note } = test.result();
+      Object.assign(report.measured, test.meta().measured);
       if (state === 'passed') report.passed += 1;
       else if (state === 'skipped') report.skipped.push({ name, file, reason: note });
       else report.failed.push(name);

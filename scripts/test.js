@@ -36,7 +36,7 @@ process.chdir(ROOT);
 await prepare({ page: true, tools: true });
 const { env, missing } = await provideTestTools(filters);
 
-const total = { passed: 0, failed: [], skipped: [] };
+const total = { passed: 0, failed: [], skipped: [], measured: {} };
 if (filters.length === 0) {
   for (const [name, commands] of Object.entries(CHECKS)) await check(name, commands);
 }
@@ -65,6 +65,7 @@ async function runSuites() {
   total.passed += report.passed;
   total.failed.push(...report.failed);
   total.skipped.push(...report.skipped);
+  total.measured = report.measured;
   if (report.unhandled > 0) total.failed.push(`${report.unhandled} errors outside all tests`);
   const nothingRan = report.passed + report.failed.length + report.skipped.length === 0;
   if (nothingRan) total.failed.push('no test was run');
@@ -75,12 +76,13 @@ function readReport(file) {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch {
-    return { passed: 0, failed: ['vitest ended without a report'], skipped: [], unhandled: 0 };
+    return { passed: 0, failed: ['vitest ended without a report'], skipped: [], unhandled: 0, measured: {} };
   }
 }
 
 function conclude() {
   console.log('');
+  if (Object.keys(total.measured).length > 0) console.table(total.measured);
   for (const { name, file, reason } of total.skipped)
     console.log(`skipped: ${name} (${reason ?? whySkipped(file)})`);
   for (const name of total.failed) console.log(`failed: ${name}`);

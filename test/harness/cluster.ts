@@ -128,12 +128,22 @@ function workersOf(primary: number): Map<string, number> {
     .trim()
     .split(' ')
     .filter(Boolean);
-  const named = children.map((pid): [string, number] => {
+  return new Map(
+    children.flatMap((pid): [string, number][] => {
+      const name = workerNameOf(pid);
+      return name === undefined ? [] : [[name, Number(pid)]];
+    }),
+  );
+}
+
+/** Undefined for what is no worker, and for one that ends while it is looked at. */
+function workerNameOf(pid: string): string | undefined {
+  try {
     const environment = readFileSync(`/proc/${pid}/environ`, 'utf8');
-    return [
-      /REALTIME_CHAT_WORKER=\{"owner":"[^"]*","name":"([^"]*)"/.exec(environment)?.[1] ?? '',
-      Number(pid),
-    ];
-  });
-  return new Map(named.filter(([name]) => name !== ''));
+    return /REALTIME_CHAT_WORKER=\{"owner":"[^"]*","name":"([^"]*)"/.exec(environment)?.[1];
+  } catch (error) {
+    // Not there any more, or there no more while it was read.
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw error;
+  }
 }

@@ -1,5 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { Person } from './person.ts';
+
+const ASK_AGAIN_MS = 20;
 
 /** The two are matched with each other; both pushes are taken. Answers the match's id. */
 export async function meet(ann: Person, bob: Person): Promise<string> {
@@ -16,4 +19,16 @@ export async function say(from: Person, to: Person, content: string): Promise<vo
   expect(await to.next('chat:message', (message) => message.content === content)).toMatchObject({
     from: from.id,
   });
+}
+
+/** The partner can be reached again; until then every answer says to try again, none that there is no partner. */
+export async function untilServed(person: Person, withinMs = 10_000): Promise<void> {
+  const endsAt = performance.now() + withinMs;
+  for (;;) {
+    const answer = await person.raw('chat:clear');
+    if (answer.success) return;
+    expect(answer).toMatchObject({ error: { code: 'UNAVAILABLE', retryable: true } });
+    expect(performance.now()).toBeLessThan(endsAt);
+    await delay(ASK_AGAIN_MS);
+  }
 }

@@ -9,6 +9,7 @@ import { once } from 'node:events';
 import { accessSync, constants, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { mongo } from 'mongoose';
 import { describe, it } from 'vitest';
@@ -21,6 +22,9 @@ const INSTALL_MS = 120_000;
 
 /** The real thing has a cache of half the memory; eight of them in 24 GB, with browsers, need less. */
 const SMALL = ['--wiredTigerCacheSizeGB', '0.25', '--setParameter', 'diagnosticDataCollectionEnabled=false'];
+
+/** A member that was killed rolls back what nobody else has, and catches up. */
+const WHOLE_MS = 60_000;
 
 const run = promisify(execFile);
 
@@ -209,6 +213,11 @@ export interface ReplicaSet extends MongoUnderTest {
   /** SIGKILL; answers who it was, for `startAgain`. */
   killPrimary(): Promise<number>;
   startAgain(member: number): Promise<void>;
+  /** Nothing more reaches the secondaries, which go on saying that they are there. Only with `enableTestCommands`. */
+  stopReplication(): Promise<void>;
+  resumeReplication(): Promise<void>;
+  /** All members answer, and have what the primary has. */
+  whole(): Promise<void>;
   pauseAll(): void;
   /** The primary stays, and has no majority. */
   pauseSecondaries(): Promise<void>;
@@ -216,10 +225,12 @@ export interface ReplicaSet extends MongoUnderTest {
 }
 
 /** Three members with the timeouts that a replica set has by itself. */
-export async function startReplicaSet(): Promise<ReplicaSet> {
+export async function startReplicaSet(
+  options: { readonly args?: readonly string[] } = {},
+): Promise<ReplicaSet> {
   const set = await MongoMemoryReplSet.create({
     binary: await binary(),
-    replSet: { count: 3, storageEngine: 'wiredTiger', args: SMALL },
+    replSet: { count: 3, storageEngine: 'wiredTiger', args: [...SMALL, ...(options.args ?? [])] },
   });
   await set.waitUntilRunning();
 
@@ -233,8 +244,45 @@ export async function startReplicaSet(): Promise<ReplicaSet> {
     throw new Error('the replica set has no primary');
   }
 
+  const runs = (server: MongoMemoryServer) => server.instanceInfo?.instance.mongodProcess?.exitCode === null;
+
+  async function admin(server: MongoMemoryServer, command: mongo.Document): Promise<mongo.Document> {
+    const client = await mongo.MongoClient.connect(server.getUri(), { directConnection: true });
+    try {
+      return await client.db('admin').command(command);
+    } finally {
+      await client.close();
+    }
+  }
+
+  /** Who was a secondary when it began. */
+  let stopped: MongoMemoryServer[] = [];
+  const failPoint = (mode: 'alwaysOn' | 'off') =>
+    Promise.all(
+      stopped.filter(runs).map((server) => admin(server, { configureFailPoint: 'stopReplProducer', mode })),
+    );
+
   return {
     uri: set.getUri(newDatabase()),
+    async stopReplication() {
+      const index = await primary();
+      stopped = set.servers.filter((_, other) => other !== index);
+      await failPoint('alwaysOn');
+    },
+    async resumeReplication() {
+      await failPoint('off');
+    },
+    async whole() {
+      for (const end = performance.now() + WHOLE_MS; ; await delay(100)) {
+        const statuses = await Promise.all(
+          set.servers.map((server) => admin(server, { replSetGetStatus: 1 }).catch(() => undefined)),
+        );
+        const states = statuses.map((status) => Number(status?.['myState']));
+        const applied = statuses.map((status) => String(status?.['optimes']?.appliedOpTime.ts));
+        if (states.toSorted().join() === '1,2,2' && new Set(applied).size === 1) return;
+        if (performance.now() > end) throw new Error(`the replica set is not whole: ${states.join()}`);
+      }
+    },
     async killPrimary() {
       const index = await primary();
       await killed(set.servers[index]!);

@@ -13,15 +13,26 @@ export interface Nodes extends Cluster {
   readonly mongo: Awaited<ReturnType<typeof startOwnMongo>>;
 }
 
+export interface NodesOptions extends ClusterOptions {
+  /** For one node alone, beside what all of them have. */
+  readonly envOf?: (
+    nodeId: string,
+    shared: { readonly REDIS_URL: string },
+  ) => Promise<Record<string, string>>;
+}
+
 /**
  * Two nodes behind a real Nginx, with a Redis and a MongoDB of their own. As a `Cluster` it is what a client sees: one
  * address, on which the next connection may come to any worker of any node.
  */
-export async function startNodes({ workers = 2, env = {} }: ClusterOptions = {}): Promise<Nodes> {
+export async function startNodes(options: NodesOptions = {}): Promise<Nodes> {
+  const { workers = 2, env = {}, envOf = async () => ({}) } = options;
   const [redis, mongo] = await Promise.all([startRedis(), startOwnMongo()]);
   const shared = { REDIS_URL: redis.url, MONGODB_URI: mongo.uri, JWT_SECRET: SECRET, ...env };
   const nodes = await Promise.all(
-    ['n1', 'n2'].map((nodeId) => startCluster({ workers, env: { ...shared, NODE_ID: nodeId } })),
+    ['n1', 'n2'].map(async (nodeId) =>
+      startCluster({ workers, env: { ...shared, ...(await envOf(nodeId, shared)), NODE_ID: nodeId } }),
+    ),
   );
   const [first] = nodes as [Cluster, Cluster];
   const installed = await installNginx({

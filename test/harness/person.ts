@@ -1,4 +1,4 @@
-import type { ManagerOptions, SocketOptions } from 'socket.io-client';
+import { Manager, type ManagerOptions, type SocketOptions } from 'socket.io-client';
 import type { RouteData } from '../../src/contract.ts';
 import { TestClient } from './client.ts';
 import { http } from './http.ts';
@@ -35,17 +35,32 @@ export async function personOf(url: string, options: PersonOptions): Promise<Per
     workerId: greeting.workerId,
     async moveAway() {
       const before = person.workerId;
-      for (let move = 0; move < MOST_MOVES; move++) {
-        person.socket.disconnect().connect();
-        await person.connected();
-        person.workerId = (await person.next('connected')).workerId;
-        await person.next('connection:established');
-        if (person.workerId !== before) return;
+      const ballast: Manager[] = [];
+      try {
+        for (let move = 0; move < MOST_MOVES; move++) {
+          person.socket.disconnect().connect();
+          await person.connected();
+          person.workerId = (await person.next('connected')).workerId;
+          await person.next('connection:established');
+          if (person.workerId !== before) return;
+          ballast.push(await heldOpen(url));
+        }
+      } finally {
+        for (const manager of ballast) manager._close();
       }
       throw new Error(`${MOST_MOVES} connections in a row came to worker ${before}`);
     },
   });
   return person;
+}
+
+/** A connection that is nobody's: newcomers go to the least busy worker, which has to get busier before another one is chosen. */
+async function heldOpen(url: string): Promise<Manager> {
+  const manager = new Manager(url, { transports: ['websocket'], reconnection: false, autoConnect: false });
+  await new Promise<void>((resolve, reject) => {
+    manager.open((error) => (error ? reject(error) : resolve()));
+  });
+  return manager;
 }
 
 async function guestToken(url: string): Promise<string> {

@@ -8,6 +8,7 @@ import { silentLogger, type Logger } from '../../src/kernel/logger.ts';
 import { mongoStores, prepareMongo } from '../../src/mongo-stores.ts';
 import type { Stores } from '../../src/sqlite-stores.ts';
 import { account, nextId, NOW } from '../contracts/account-record.ts';
+import { conversation, direct, draft, named } from '../contracts/conversation-stage.ts';
 import {
   describeMongo,
   startOwnMongo,
@@ -138,7 +139,8 @@ function startWriters(stores: Stores) {
 
 /** Every kind of call, many at once: all UNAVAILABLE. Answers the slowest. */
 async function allUnavailable(stores: Stores): Promise<number> {
-  const { accounts, sessions, blocks, reports } = stores;
+  const { accounts, sessions, blocks, reports, conversations, messages } = stores;
+  const page = { limit: 9, reader: '', withDeleted: true };
   const rotation = { presented: 'r0', next: 'r1', expiresAt: NOW + 9, ip: '' };
   const calls: (() => Promise<unknown>)[] = [
     () => accounts.create(account()),
@@ -157,6 +159,22 @@ async function allUnavailable(stores: Stores): Promise<number> {
     () => blocks.betweenAny('1', ['2']),
     () => blocks.forget(['1']),
     () => reports.newest(1, null),
+    () => conversations.create(conversation(), ['1']),
+    () => conversations.openNamed(named('general')),
+    () => conversations.openDirect(direct(['1', '2'])),
+    () => conversations.find('general', '1'),
+    () => conversations.listOf('1', 9),
+    () => conversations.join('1', ['1'], NOW, 0),
+    () => conversations.leave('1', '1'),
+    () => conversations.remove('1'),
+    () => conversations.admitted([{ conversationId: '1', userId: '1' }]),
+    () => conversations.forget(['1']),
+    () => messages.append('1', [draft()]),
+    () => messages.page('1', { after: 0 }, page),
+    () => messages.since('1', 0, page),
+    () => messages.positions(['1']),
+    () => messages.react('1', '1', '+1'),
+    () => messages.unread('1', [{ conversationId: '1', after: 0 }]),
   ];
   const many = Array.from({ length: 20 }, () => calls).flat();
   const start = performance.now();

@@ -11,13 +11,14 @@ const BACK_MS = 5_000;
 const limit = { max: 5, windowMs: 60_000 };
 
 /** Asks all the time, as users do; what was not answered in time, or not with UNAVAILABLE, is kept. */
-function startAsking({ roster, leases, limiter, census, owner, redis }: Worker) {
+function startAsking({ roster, attendance, leases, limiter, census, owner, redis }: Worker) {
   const wrong: unknown[] = [];
   let slowest = 0;
   let unavailable = 0;
   let asked = 0;
   const questions: Record<string, () => Promise<unknown>> = {
     roster: () => roster.counts(),
+    attendance: () => attendance.counts(['7', '8']),
     status: () => roster.setStatus('ann', 'online'),
     leases: () => leases.hold(`role of ${owner}`, owner, 60_000),
     limiter: () => limiter.hit('api', 'somebody', { max: 1_000_000, windowMs: 60_000 }),
@@ -107,10 +108,14 @@ describe.skipIf(!redisServer)('Redis', () => {
         const [one, other] = workers;
         await one.come('old');
         await other.come('ann');
+        await one.enter('old');
+        await other.enter('ann');
         expect(await one.leases.slot('ids', 'w1', 8)).toBe(0);
         const snapshot = await server.snapshot();
 
         await one.go('old');
+        await one.leave('old');
+        for (const userId of ['ann', 'bob', 'cy']) await one.enter(userId);
         await one.come('ann');
         await one.come('bob');
         await one.come('cy');
@@ -131,6 +136,8 @@ describe.skipIf(!redisServer)('Redis', () => {
         // bob's socket goes and dee's comes while nobody can be told.
         const gone = downMs > 0 ? one.go('bob').catch((error: unknown) => error) : undefined;
         const came = downMs > 0 ? one.come('dee').catch((error: unknown) => error) : undefined;
+        const left = downMs > 0 ? one.leave('bob').catch((error: unknown) => error) : undefined;
+        const entered = downMs > 0 ? one.enter('dee').catch((error: unknown) => error) : undefined;
         await sleep(downMs);
         if (downMs > 0) expect(workers.map(({ redis }) => redis.isUp())).toEqual([false, false]);
         await back(snapshot);
@@ -139,7 +146,9 @@ describe.skipIf(!redisServer)('Redis', () => {
         expect(performance.now() - backAt).toBeLessThan(BACK_MS);
         expect(returns.map((info) => info.sameServer)).toEqual([sameServer, sameServer]);
         if (downMs > 0) {
-          expect([await gone, await came]).toMatchObject([{ code: 'UNAVAILABLE' }, { code: 'UNAVAILABLE' }]);
+          const unavailable = { code: 'UNAVAILABLE' };
+          expect([await gone, await came]).toMatchObject([unavailable, unavailable]);
+          expect([await left, await entered]).toMatchObject([unavailable, unavailable]);
         } else {
           await one.go('bob');
           await one.come('dee');
@@ -148,8 +157,20 @@ describe.skipIf(!redisServer)('Redis', () => {
         await expect
           .poll(async () => new Set(await other.roster.online(100)), { timeout: BACK_MS })
           .toEqual(new Set(['ann', 'cy', 'dee']));
-        expect(await other.roster.counts()).toEqual({ users: 3, connections: 4 });
+        // One of the two workers says alone who is online, the other one its sockets a little later.
+        await expect
+          .poll(() => other.roster.counts(), { timeout: BACK_MS })
+          .toEqual({ users: 3, connections: 4 });
         expect(await other.roster.setStatus('cy', 'online')).toBe('busy');
+        const inThere = downMs > 0 ? ['ann', 'cy'] : ['ann', 'bob', 'cy'];
+        const sockets = other.redis.key('attendance', 'sockets');
+        await expect
+          .poll(() => other.redis.client.hlen(sockets), { timeout: BACK_MS })
+          .toBe(inThere.length + 1);
+        const { users } = await other.attendance.users('7', 100);
+        expect(new Set(users.map(({ userId }) => userId))).toEqual(new Set(inThere));
+        expect(await one.leave('ann')).toBeNull();
+        expect(await other.leave('ann')).toMatchObject({ userId: 'ann' });
         for (const ask of asked) {
           const { wrong, slowest, unavailable, asked: all } = await ask();
           expect(wrong).toEqual([]);
@@ -170,6 +191,8 @@ describe.skipIf(!redisServer)('Redis', () => {
         await sleep(OFFLINE_DELAY_MS);
         const { departures } = await other.roster.departures(0);
         expect(departures.map(({ userId }) => userId)).toContain('bob');
+        const { departures: departed } = await other.attendance.departures(0);
+        expect(departed.map(({ userId }) => userId)).toEqual(downMs > 0 ? ['bob'] : []);
       },
     );
   }

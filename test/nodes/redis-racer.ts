@@ -25,6 +25,10 @@ const races = {
     (await all(rounds, (round) => worker.come(userOf(round), `${round}`))).map(({ first }) => first),
   remove: async (worker: Worker, rounds: number) =>
     (await all(rounds, (round) => worker.go(userOf(round), `${round}`))).map(({ last }) => last),
+  enter: async (worker: Worker, rounds: number) =>
+    (await all(rounds, (round) => worker.enter(userOf(round), `${round}`))).map(({ first }) => first),
+  leave: async (worker: Worker, rounds: number) =>
+    (await all(rounds, (round) => worker.leave(userOf(round), `${round}`))).map((gone) => gone !== null),
   name: (worker: Worker, rounds: number) =>
     all(rounds, (round) =>
       worker.nodes.holdAny({ holder: `${me}.${round}`, state: 'redis', storage: 'mongodb' }),
@@ -42,6 +46,21 @@ const races = {
       if (round % 7 !== 0) return;
       await worker.come(userOf(round), `${round}/stays`);
       stays.push(userOf(round));
+    });
+    return stays;
+  },
+  /** The same with conversations, some of which stay open. */
+  visit: async (worker: Worker, rounds: number) => {
+    const stays: string[] = [];
+    await all(rounds, async (round) => {
+      const room = `${round % 3}`;
+      for (let n = 0; n < 5; n++) {
+        await worker.enter(userOf(round), `${round}`, room);
+        await worker.leave(userOf(round), `${round}`, room);
+      }
+      if (round % 7 !== 0) return;
+      await worker.enter(userOf(round), `${round}`, room);
+      stays.push(`${room}/${userOf(round)}`);
     });
     return stays;
   },

@@ -68,6 +68,24 @@ describe.skipIf(withoutRedis)('four processes at once', () => {
     expect(new Set(await onlooker.roster.online(1_000))).toEqual(new Set(stays));
   });
 
+  it('are the first with one socket of each user in a conversation, and the last with one', async () => {
+    expect(count(await race('enter'))).toBe(50);
+    expect(await onlooker.attendance.users('7', 1)).toMatchObject({ count: 50 });
+    expect(count(await race('leave'))).toBe(50);
+    expect(await onlooker.attendance.users('7', 1)).toEqual({ users: [], count: 0 });
+  });
+
+  it('leave exactly those in conversations who stay', async () => {
+    const stays = new Set((await race('visit', 60)).flat());
+    const found: string[] = [];
+    for (const room of ['0', '1', '2']) {
+      const { users, count } = await onlooker.attendance.users(room, 1_000);
+      expect(users).toHaveLength(count);
+      found.push(...users.map(({ userId }) => `${room}/${userId}`));
+    }
+    expect(found.toSorted()).toEqual([...stays].toSorted());
+  });
+
   it('are called by 99 names, none of them twice', async () => {
     const names = (await race('name', 25)).flat();
     expect(names.filter((name) => name === null)).toHaveLength(1);
@@ -79,13 +97,17 @@ describe.skipIf(withoutRedis)('four processes at once', () => {
     { timeout: 60_000 },
     async () => {
       await race('add', 50);
+      await race('enter', 50);
       const everybody = { users: 50, connections: PROCESSES * 50 };
       expect(await onlooker.roster.counts()).toEqual(everybody);
+      const entered = () => onlooker.redis.client.hlen(onlooker.redis.key('attendance', 'sockets'));
+      expect(await entered()).toBe(PROCESSES * 50);
       const dropped: string[] = [];
       const sweeping = setInterval(() => {
         void sweepOwners(onlooker.owners, async (owner) => {
           dropped.push(owner);
           await onlooker.roster.dropOwner(owner);
+          await onlooker.attendance.dropOwner(owner);
           await onlooker.leases.dropOwner(owner);
         });
       }, 500);
@@ -93,8 +115,10 @@ describe.skipIf(withoutRedis)('four processes at once', () => {
       await expect
         .poll(() => onlooker.roster.counts(), { timeout: OWNER_TTL_MS + 2_000, interval: 200 })
         .toEqual({ users: 50, connections: (PROCESSES - 1) * 50 });
+      expect(await entered()).toBe((PROCESSES - 1) * 50);
       racers[0]!.kill('SIGCONT');
       await expect.poll(() => onlooker.roster.counts(), { timeout: 5_000, interval: 100 }).toEqual(everybody);
+      await expect.poll(entered, { timeout: 5_000, interval: 100 }).toBe(PROCESSES * 50);
       clearInterval(sweeping);
       expect(dropped).toEqual(['w0']);
     },

@@ -1,4 +1,5 @@
 import { connectRedis } from '../../src/drivers/redis.ts';
+import { redisAttendance } from '../../src/features/conversations/attendance.redis.ts';
 import { redisRoster } from '../../src/features/presence/roster.redis.ts';
 import { redisCensus } from '../../src/kernel/census.redis.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
@@ -20,6 +21,7 @@ export async function startWorker(options: {
   const redis = await connectRedis({ url, prefix, logger: silentLogger, newcomersWaitMs });
   const ports = {
     roster: redisRoster(redis),
+    attendance: redisAttendance(redis),
     leases: redisLeases(redis),
     limiter: redisLimiter(redis, silentLogger),
     census: redisCensus(redis),
@@ -32,6 +34,7 @@ export async function startWorker(options: {
     async () => {
       lostSlots.push(...(await ports.leases.restate(owner)));
       await ports.roster.restate();
+      await ports.attendance.restate();
     },
   );
   redis.onReturn(() => keeper.returned());
@@ -44,6 +47,13 @@ export async function startWorker(options: {
     come: (userId: string, tab = 'tab') =>
       ports.roster.add({ connectionId: `${owner}/${userId}/${tab}`, userId, owner, status: 'online' }),
     go: (userId: string, tab = 'tab') => ports.roster.remove(`${owner}/${userId}/${tab}`),
+    enter: (userId: string, tab = 'tab', conversationId = '7') =>
+      ports.attendance.enter({
+        ...{ conversationId, connectionId: `${owner}/${userId}/${tab}`, owner },
+        ...{ userId, username: `${userId}!` },
+      }),
+    leave: (userId: string, tab = 'tab', conversationId = '7') =>
+      ports.attendance.leave(conversationId, `${owner}/${userId}/${tab}`),
     async close() {
       keeper.stop();
       await redis.close();

@@ -1,0 +1,340 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { PushBody } from '../../src/contract.ts';
+import { startCluster, type Cluster } from '../harness/cluster.ts';
+import { apiOf, dataOf, groupOf } from '../harness/conversation.ts';
+import { meet } from '../harness/match.ts';
+import type { Person } from '../harness/person.ts';
+
+/** Bad input to conversations gets its documented error and takes no worker down: checked after every test. */
+
+type ChatMessage = Extract<PushBody<'chat:message'>, { chatId: string }>;
+
+const injected = { $gt: '' };
+const prototype = JSON.parse('{"__proto__": {"polluted": true}}') as object;
+const long = 'x'.repeat(4_001);
+
+let cluster: Cluster;
+let pids: number[];
+let ann: Person;
+let bob: Person;
+/** Of ann and bob, with a message. */
+let group: string;
+let message: ChatMessage;
+
+const failed = (code: string) => ({
+  success: false,
+  message: expect.any(String),
+  error: { code, message: expect.any(String), retryable: false },
+});
+
+beforeAll(async () => {
+  cluster = await startCluster({ workers: 2 });
+  pids = [...cluster.workers().values()];
+  [ann, bob] = (await cluster.strangers(2)) as [Person, Person];
+  group = String(await groupOf(cluster, ann, [bob]));
+  await ann.request('chat:join', group);
+  await bob.request('chat:join', group);
+  await ann.request('chat:message', { chatId: group, content: 'fine' });
+  message = (await bob.next('chat:message')) as ChatMessage;
+});
+afterEach(() => expect([...cluster.workers().values()]).toEqual(pids));
+afterAll(() => cluster.stop());
+
+/** GROUP and MESSAGE stand for what exists; tables are made before it does. */
+const filled = (value: unknown): unknown =>
+  JSON.parse(JSON.stringify(value).replaceAll('GROUP', group).replaceAll('MESSAGE', message.id));
+
+const badRefs: unknown[] = [
+  injected,
+  [],
+  ['general'],
+  true,
+  '',
+  ' ',
+  'a b',
+  ' general',
+  'général',
+  'a/b',
+  'a'.repeat(65),
+  '12345678901234567',
+  -1,
+  0,
+  1.5,
+  1e300,
+  '__proto__',
+  'general\u0000',
+];
+
+describe('events', () => {
+  const said = (content: unknown) => ({ chatId: 'GROUP', content });
+  const inChannel = (text: unknown) => ({ type: 'channel.message', data: { channel_id: 'GROUP', text } });
+  const inRoom = (content: unknown) => ({ roomId: 'GROUP', content, type: 'text' });
+  const badTexts: [unknown, string][] = [
+    ['', 'BAD_INPUT'],
+    [' \n\t ', 'BAD_INPUT'],
+    ['\u0000\u0007', 'BAD_INPUT'],
+    ['\ud800', 'BAD_INPUT'],
+    [long, 'TOO_LARGE'],
+    [null, 'BAD_INPUT'],
+    [7, 'BAD_INPUT'],
+    [injected, 'BAD_INPUT'],
+    [['x'], 'BAD_INPUT'],
+  ];
+  const reacted = (reaction: unknown) => ({ messageId: 'MESSAGE', reaction });
+
+  test.each<[string, unknown[], string]>([
+    ...badTexts.flatMap(([text, code]): [string, unknown[], string][] => [
+      ['chat:message', [said(text)], code],
+      ['message', [inChannel(text)], code],
+      ['send_message', [inRoom(text)], code],
+      ['chat:edit', [{ messageId: 'MESSAGE', content: text }], code],
+    ]),
+    ...['chat:reaction', 'chat:reaction:remove'].flatMap((event): [string, unknown[], string][] => [
+      [event, [reacted('')], 'BAD_INPUT'],
+      [event, [reacted(' ')], 'BAD_INPUT'],
+      [event, [reacted('\u0001')], 'BAD_INPUT'],
+      [event, [reacted('x'.repeat(65))], 'BAD_INPUT'],
+      [event, [reacted('👍'.repeat(17))], 'BAD_INPUT'],
+      [event, [reacted(injected)], 'BAD_INPUT'],
+      [event, [{ messageId: injected, reaction: '👍' }], 'BAD_INPUT'],
+      [event, [{ messageId: "1' OR '1'='1", reaction: '👍' }], 'BAD_INPUT'],
+      [event, [{ messageId: '1', reaction: '👍' }], 'NOT_FOUND'],
+    ]),
+    ['chat:message', [{ chatId: 'GROUP' }], 'BAD_INPUT'],
+    ['chat:message', [{ ...said('x'), tempId: '' }], 'BAD_INPUT'],
+    ['chat:message', [{ ...said('x'), tempId: 'x'.repeat(129) }], 'BAD_INPUT'],
+    ['chat:message', [{ ...said('x'), tempId: injected }], 'BAD_INPUT'],
+    ['message', [{ type: 'channel.message', data: null }], 'BAD_INPUT'],
+    ['message', [{ type: injected, data: { channel_id: 'GROUP', text: 'x' } }], 'BAD_INPUT'],
+    ['message', ['Hello world!'], 'BAD_INPUT'],
+    ['send_message', [{ ...inRoom('x'), type: 'system' }], 'BAD_INPUT'],
+    ['send_message', [{ ...inRoom('x'), type: 'file' }], 'BAD_INPUT'],
+    ['chat:typing', [{ chatId: 'GROUP', isTyping: 'yes' }], 'BAD_INPUT'],
+    ['chat:read', [{ chatId: 'GROUP', messageId: injected }], 'BAD_INPUT'],
+    ['chat:read', [{ chatId: 'GROUP', messageId: '7' }], 'BAD_INPUT'],
+    ['chat:edit', [{ messageId: injected, content: 'x' }], 'BAD_INPUT'],
+    ['chat:edit', [{ messageId: '7', content: 'x' }], 'NOT_FOUND'],
+    ['chat:delete', [{ messageId: [] }], 'BAD_INPUT'],
+    ['chat:delete', [{ messageId: '7' }], 'NOT_FOUND'],
+    ['chat:sync', [{ conversations: [] }], 'BAD_INPUT'],
+    ['chat:sync', [{ conversations: { GROUP: injected } }], 'BAD_INPUT'],
+    ['chat:sync', [{ conversations: { GROUP: -1 } }], 'BAD_INPUT'],
+    ['chat:sync', [{ conversations: { GROUP: 1.5 } }], 'BAD_INPUT'],
+    ['chat:sync', [{ conversations: { GROUP: 'x'.repeat(129) } }], 'BAD_INPUT'],
+    ['chat:sync', [{ conversations: { 'no name': 0 } }], 'BAD_INPUT'],
+    ['join_room', ['general', 'general'], 'BAD_INPUT'],
+    ['join_room', [], 'BAD_INPUT'],
+    ['join_room', ['1234567'], 'NOT_FOUND'],
+    ['chat:join', [1234567], 'NOT_FOUND'],
+  ])('%s %j answers %s', async (event, args, code) => {
+    const given = filled(args) as unknown[];
+    expect(await ann.raw(event, ...given)).toMatchObject(failed(code));
+    ann.socket.emit(event, ...given);
+    expect(await ann.next('error')).toMatchObject({ code, message: expect.any(String), event });
+  });
+
+  test.each<[string, string, () => unknown]>([
+    ['half a megabyte', 'chat:message', () => ({ chatId: group, content: 'x'.repeat(500_000) })],
+    ['a long list', 'chat:join', () => Array(50_000).fill('general')],
+    ['a long list of positions', 'chat:sync', () => ({ conversations: Array(100_000).fill(0) })],
+    ['a deep one', 'chat:join', () => JSON.parse('['.repeat(3_000) + ']'.repeat(3_000)) as unknown],
+  ])('%s is too large', async (_, event, body) => {
+    expect(await ann.raw(event, body())).toMatchObject(failed('TOO_LARGE'));
+  });
+
+  test.each(badRefs.map((ref) => [ref]))('%j is the name of nothing', async (ref) => {
+    for (const [event, body] of [
+      ['chat:join', ref],
+      ['chat:leave', ref],
+      ['chat:message', { chatId: ref, content: 'x' }],
+      ['chat:typing', { chatId: ref, isTyping: true }],
+      ['chat:read', { chatId: ref, messageId: message.id }],
+      ['join_channel', { channel_id: ref }],
+      ['leave_channel', { channel_id: ref }],
+      ['message', { type: 'channel.message', data: { channel_id: ref, text: 'x' } }],
+      ['join_room', ref],
+      ['leave_room', ref],
+      ['send_message', { roomId: ref, content: 'x' }],
+      ['typing_start', ref],
+      ['typing_stop', ref],
+    ] as const) {
+      expect(await ann.raw(event, body)).toMatchObject(failed('BAD_INPUT'));
+    }
+  });
+
+  test('names of 64 characters, and those that mean something to JavaScript, are names', async () => {
+    for (const name of [
+      'a'.repeat(64),
+      'constructor',
+      'toString',
+      'hasOwnProperty',
+      '.',
+      'A:b-c_d.9',
+      '0x10',
+    ]) {
+      expect(await ann.request('join_room', name)).toMatchObject({ success: true, roomId: name });
+      expect(await ann.request('send_message', { roomId: name, content: 'x' })).toMatchObject({
+        success: true,
+        message: { seq: 1 },
+      });
+      const synced = await ann.request('chat:sync', { conversations: { [name]: 0 } });
+      expect(synced).toMatchObject({ success: true, conversations: { [name]: { upTo: 1 } } });
+      await ann.request('leave_room', name);
+    }
+  });
+
+  test('prototype keys change nothing', async () => {
+    const conversations = JSON.parse(`{"__proto__": 0, "constructor": 0, "${group}": 0}`) as Record<
+      string,
+      number
+    >;
+    const answer = await ann.request('chat:sync', { conversations });
+    expect(answer).toMatchObject({ success: true, conversations: { [group]: { upTo: expect.any(Number) } } });
+    expect(await ann.raw('chat:message', { chatId: group, content: 'x', ...prototype })).toMatchObject({
+      success: true,
+    });
+    expect(await ann.raw('chat:sync', prototype)).toMatchObject(failed('BAD_INPUT'));
+    expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
+  });
+
+  test('what names a chat in a wrong way does not go to the match partner', async () => {
+    const [carol, dave] = (await cluster.strangers(2)) as [Person, Person];
+    await meet(carol, dave);
+    for (const chatId of badRefs) {
+      expect(await carol.raw('chat:message', { chatId, type: 'text', content: 'for a chat' })).toMatchObject(
+        failed('BAD_INPUT'),
+      );
+    }
+    await carol.request('chat:message', { type: 'text', content: 'for you' });
+    expect(await dave.next('chat:message')).toMatchObject({ content: 'for you' });
+    await carol.request('user:leave');
+    for (const person of [carol, dave]) person.close();
+  });
+
+  test('unknown fields are dropped', async () => {
+    const given = {
+      chatId: group,
+      content: 'plain',
+      senderId: bob.id,
+      seq: 1,
+      id: '1',
+      type: 'system',
+      deleted: true,
+    };
+    expect(await ann.raw('chat:message', given)).toMatchObject({ success: true });
+    expect(await bob.next('chat:message', ({ content }) => content === 'plain')).toMatchObject({
+      senderId: ann.id,
+      type: 'text',
+      deleted: false,
+    });
+  });
+});
+
+describe('text is cleaned, markup stays', () => {
+  const markup = '<script>alert("1")</script> & <img src=x onerror=alert(1)> \' ${7*7} {{7*7}} %s';
+  const texts: [string, string][] = [
+    [markup, markup],
+    ['a\u0000b\u0007c\u001bd\u007fe\u0085f', 'abcdef'],
+    ['line\n\ttab', 'line\n\ttab'],
+    ['carriage\r\nreturn', 'carriage\nreturn'],
+    ['e\u0301', 'é'],
+    ['x\ud800y\udc00z', 'xyz'],
+    ['👩‍👩‍👧 😀', '👩‍👩‍👧 😀'],
+    [`${'x'.repeat(3_999)}é`, `${'x'.repeat(3_999)}é`],
+  ];
+
+  test.each(texts)('%j', async (given, kept) => {
+    const ways: (() => Promise<unknown>)[] = [
+      () => ann.request('chat:message', { chatId: group, content: given }),
+      () => ann.request('message', { type: 'channel.message', data: { channel_id: group, text: given } }),
+      () => ann.request('send_message', { roomId: group, content: given }),
+      () => apiOf(cluster, ann.token).post('/api/v1/messages', { channelId: group, text: given }),
+    ];
+    for (const way of ways) {
+      await way();
+      await bob.next('chat:message', ({ content }) => content === kept);
+      const [stored] = await dataOf<{ text: string }[]>(
+        apiOf(cluster, bob.token).get(`/api/v1/messages/channel/${group}?limit=1`),
+      );
+      expect(stored!.text).toBe(kept);
+    }
+  });
+
+  test('a channel’s name too', async () => {
+    const api = apiOf(cluster, ann.token);
+    const name = ' <b>\u0000Na\u0308me\u0007</b> ';
+    expect(await api.put(`/api/v1/channels/${group}`, { name })).toMatchObject({
+      body: { data: { name: '<b>Näme</b>' } },
+    });
+  });
+});
+
+describe('routes', () => {
+  const D = '/api/v1';
+  test.each<['get' | 'post' | 'put' | 'delete', string, unknown, number, string]>([
+    ['get', `${D}/messages/channel/GROUP?limit=1e9`, undefined, 400, 'BAD_INPUT'],
+    ['get', `${D}/messages/channel/GROUP?limit=101`, undefined, 400, 'BAD_INPUT'],
+    ['get', `${D}/messages/channel/GROUP?limit=-1`, undefined, 400, 'BAD_INPUT'],
+    ['get', `${D}/messages/channel/GROUP?limit=5&limit=6`, undefined, 400, 'BAD_INPUT'],
+    ['get', `${D}/messages/channel/GROUP?before=%24gt`, undefined, 400, 'BAD_INPUT'],
+    ['get', `${D}/messages/channel/GROUP?before=1&before=2`, undefined, 400, 'BAD_INPUT'],
+    ['get', `${D}/messages/channel/GROUP?before=OTHER`, undefined, 400, 'BAD_INPUT'],
+    ['get', `${D}/messages/friend/BOB?before=OTHER`, undefined, 200, ''],
+    ['get', `${D}/messages/friend/x`, undefined, 400, 'BAD_INPUT'],
+    ['get', `${D}/messages/channel/a%20b`, undefined, 400, 'BAD_INPUT'],
+    ['get', `${D}/messages/channel/${'a'.repeat(65)}`, undefined, 400, 'BAD_INPUT'],
+    ['get', `${D}/messages/x`, undefined, 400, 'BAD_INPUT'],
+    ['get', '/api/conversations/GROUP/messages?limit=1e9', undefined, 400, 'BAD_INPUT'],
+    ['get', '/api/conversations/GROUP/messages?before=OTHER', undefined, 400, 'BAD_INPUT'],
+    ['get', '/api/conversations/GROUP/messages?around=OTHER', undefined, 400, 'BAD_INPUT'],
+    ['get', '/api/conversations/GROUP/messages?after=OTHER', undefined, 400, 'BAD_INPUT'],
+    ['get', '/api/conversations/GROUP/messages?before=MESSAGE&after=MESSAGE', undefined, 400, 'BAD_INPUT'],
+    ['get', '/api/conversations/GROUP/messages?afterSeq=-1', undefined, 400, 'BAD_INPUT'],
+    ['get', '/api/conversations/%00', undefined, 400, 'BAD_INPUT'],
+    ['get', '/api/rooms/%ff', undefined, 400, 'BAD_INPUT'],
+    ['post', `${D}/messages`, { channelId: 'GROUP', text: '' }, 400, 'BAD_INPUT'],
+    ['post', `${D}/messages`, { channelId: 'GROUP', text: long }, 413, 'TOO_LARGE'],
+    ['post', `${D}/messages`, { channelId: injected, text: 'x' }, 400, 'BAD_INPUT'],
+    ['post', `${D}/messages`, { channelId: injected, receiverId: 'BOB', text: 'x' }, 400, 'BAD_INPUT'],
+    ['post', `${D}/messages`, { receiverId: injected, text: 'x' }, 400, 'BAD_INPUT'],
+    ['post', `${D}/messages`, { text: 'x' }, 400, 'BAD_INPUT'],
+    ['post', `${D}/messages`, [], 400, 'BAD_INPUT'],
+    ['post', `${D}/messages`, '{"channelId":', 400, 'BAD_INPUT'],
+    ['post', `${D}/messages`, { channelId: 'GROUP', text: 'x'.repeat(200_000) }, 413, 'TOO_LARGE'],
+    ['post', `${D}/channels`, { type: 'group', userIds: [] }, 400, 'BAD_INPUT'],
+    ['post', `${D}/channels`, { type: 'group', name: ' ', userIds: [] }, 400, 'BAD_INPUT'],
+    ['post', `${D}/channels`, { type: 'group', name: 'x'.repeat(101), userIds: [] }, 400, 'BAD_INPUT'],
+    ['post', `${D}/channels`, { type: 'group', name: 'x', userIds: [injected] }, 400, 'BAD_INPUT'],
+    ['post', `${D}/channels`, { type: 'group', name: 'x', userIds: 'BOB' }, 400, 'BAD_INPUT'],
+    ['post', `${D}/channels`, { type: 'group', name: 'x', userIds: Array(1_001).fill(7) }, 400, 'BAD_INPUT'],
+    ['post', `${D}/channels`, { type: 'public', name: 'x', userIds: [] }, 400, 'BAD_INPUT'],
+    ['post', `${D}/channels`, { type: injected, name: 'x', userIds: [] }, 400, 'BAD_INPUT'],
+    ['put', `${D}/channels/GROUP`, { name: injected }, 400, 'BAD_INPUT'],
+    ['put', `${D}/channels/GROUP`, {}, 400, 'BAD_INPUT'],
+    ['post', `${D}/channels/GROUP/users`, { userId: injected }, 400, 'BAD_INPUT'],
+    ['post', `${D}/channels/GROUP/users`, { userIds: [] }, 400, 'BAD_INPUT'],
+    ['delete', `${D}/channels/GROUP/users?userId=x`, undefined, 400, 'BAD_INPUT'],
+    ['delete', `${D}/channels/GROUP/users?userId[$gt]=`, undefined, 400, 'BAD_INPUT'],
+    ['post', '/api/conversations', { userId: injected }, 400, 'BAD_INPUT'],
+    ['post', '/api/conversations', { userId: '7' }, 400, 'BAD_INPUT'],
+    ['post', '/api/conversations', { name: 'x', userIds: ['7'] }, 400, 'BAD_INPUT'],
+    ['post', '/api/conversations', {}, 400, 'BAD_INPUT'],
+  ])('%s %s %j answers %i %s', async (method, path, body, status, code) => {
+    // A message of another conversation, which the caller may see.
+    await ann.request('join_room', 'other');
+    const other = (await ann.request('send_message', { roomId: 'other', content: 'x' })) as {
+      message: { id: string };
+    };
+    const place = (text: string) => text.replaceAll('OTHER', other.message.id).replaceAll('BOB', bob.id);
+    const answer = await apiOf(cluster, ann.token)[method](
+      place(filled(path) as string),
+      body === undefined
+        ? undefined
+        : typeof body === 'string'
+          ? body
+          : JSON.parse(place(JSON.stringify(filled(body)))),
+    );
+    expect(answer.status).toBe(status);
+    if (code !== '') expect(answer.body).toMatchObject(failed(code));
+  });
+});

@@ -1,0 +1,81 @@
+import { randomUUID } from 'node:crypto';
+import { expect } from 'vitest';
+import type { TestClient } from './client.ts';
+import type { Cluster } from './cluster.ts';
+import { http, type HttpAnswer } from './http.ts';
+import type { Person } from './person.ts';
+
+/** JSON requests with somebody's token, or with none. */
+export function apiOf(cluster: Pick<Cluster, 'url'>, token?: string) {
+  const call =
+    (method: string) =>
+    (path: string, body?: unknown): Promise<HttpAnswer> =>
+      http(cluster.url, method, path, { body, ...(token !== undefined && { token }) });
+  return { get: call('GET'), post: call('POST'), put: call('PUT'), delete: call('DELETE') };
+}
+
+/** The body of a failure that is not worth trying again. */
+export const refusal = (code: string, fields?: object) => ({
+  success: false,
+  message: expect.any(String),
+  error: { code, message: expect.any(String), retryable: false, ...(fields && { fields }) },
+});
+
+/** The `data` of an answer that has to be a success. */
+export async function dataOf<T>(answer: Promise<HttpAnswer>): Promise<T> {
+  const { status, body } = await answer;
+  if (status >= 300) throw new Error(`${status} ${JSON.stringify(body)}`);
+  return (body as { data: T }).data;
+}
+
+/** Another worker; with several nodes another node. */
+const placeOf = (cluster: Cluster, { workerId }: Person) =>
+  'nodes' in cluster ? workerId.split('.')[0] : workerId;
+
+const MOST_MOVES = 50;
+
+async function apart(cluster: Cluster, person: Person, other: Person): Promise<void> {
+  for (let move = 0; placeOf(cluster, person) === placeOf(cluster, other); move++) {
+    if (move === MOST_MOVES) throw new Error(`${MOST_MOVES} moves in a row came to the same place`);
+    await person.moveAway();
+  }
+}
+
+/** Accounts of these names with a socket each, on another worker or node than the one before. */
+export async function registered(cluster: Cluster, ...usernames: string[]): Promise<Person[]> {
+  const made: Person[] = [];
+  for (const username of usernames) {
+    const account = { username, email: `${username}@example.com`, password: 'Password123' };
+    const { token } = await dataOf<{ token: string }>(apiOf(cluster).post('/api/auth/register', account));
+    const person = await cluster.person({ token });
+    const before = made.at(-1);
+    if (before) await apart(cluster, person, before);
+    made.push(person);
+  }
+  return made;
+}
+
+/** Another socket of the same user, on another worker or node. */
+export async function secondSocket(cluster: Cluster, person: Person): Promise<Person> {
+  const other = await cluster.person({ token: person.token });
+  await apart(cluster, other, person);
+  return other;
+}
+
+/** A group of D, by its number. */
+export async function groupOf(cluster: Cluster, owner: Person, others: readonly Person[]): Promise<number> {
+  const body = { name: 'A group', type: 'group', userIds: others.map(({ id }) => Number(id)) };
+  return (await dataOf<{ id: number }>(apiOf(cluster, owner.token).post('/api/v1/channels', body))).id;
+}
+
+/**
+ * What the sender's events caused before this has reached the hearers: a message follows it on the same road. What they were not
+ * pushed by then, they are not pushed at all.
+ */
+export async function overtaken(sender: TestClient, ...hearers: TestClient[]): Promise<void> {
+  const [roomId, content] = ['marker', randomUUID()];
+  for (const client of [sender, ...hearers]) await client.request('join_room', roomId);
+  await sender.request('send_message', { roomId, content });
+  for (const hearer of hearers) await hearer.next('room_message', (message) => message.content === content);
+  for (const client of [sender, ...hearers]) await client.request('leave_room', roomId);
+}
