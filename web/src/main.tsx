@@ -9,6 +9,9 @@ import './styles/search.css';
 import './styles/room.css';
 import './styles/chat.css';
 import './styles/call.css';
+import './styles/views.css';
+import './styles/talk.css';
+import './styles/message.css';
 import './styles/dialog.css';
 
 const root = document.getElementById('root');

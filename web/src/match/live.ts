@@ -17,6 +17,8 @@ import { type Event, initialState, type Match, type State } from './state.ts';
 /** One identity's connection, search and pair: what the screens show, and what their buttons do. */
 export interface Live extends Moderation {
   readonly store: Store<State>;
+  /** The one connection of this window; the conversations use it too. */
+  readonly socket: ChatSocket;
   readonly call: Call;
   start(): void;
   stop(): void;
@@ -199,7 +201,7 @@ export function createLive(session: Session): Live {
       outbox.flush();
       if (store.get().preferences.mode !== 'text') call.begin(matchId, false);
     });
-    socket.on('chat:message', (body) => outbox.receive(body));
+    socket.on('chat:message', (body) => 'matchId' in body && outbox.receive(body));
     socket.on('chat:clear', ({ matchId }) =>
       dispatch({
         type: 'cleared',
@@ -227,6 +229,7 @@ export function createLive(session: Session): Live {
 
   return {
     store,
+    socket,
     call,
     start: () => link.open(),
     stop() {

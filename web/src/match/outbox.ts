@@ -3,6 +3,9 @@ import type { Failure } from '../../../src/kernel/contract.ts';
 import type { Store } from '../store.ts';
 import type { Delivery, Entry, Event, State } from './state.ts';
 
+/** A pair's message; a conversation's has a `chatId` and goes elsewhere. */
+export type PairPush = Extract<PushBody<'chat:message'>, { matchId: string }>;
+
 interface Deps {
   store: Store<State>;
   dispatch(event: Event): void;
@@ -15,7 +18,7 @@ export interface Outbox {
   resend(id: number): void;
   /** Sends what was held while one of the two was away, in the order it was written. */
   flush(): void;
-  receive(body: PushBody<'chat:message'>): void;
+  receive(body: PairPush): void;
 }
 
 /** The messages of the present match, ours with what became of them. */

@@ -27,24 +27,45 @@ export class ApiError extends Error {
   }
 }
 
-/** Routes without parameters in their path, which is all the page needs. */
-export type PlainRoute = Exclude<RouteName, `${string}:${string}`>;
+/** Names of the parameters in a route's path. */
+type ParamOf<R extends string> = R extends `${string}/:${infer P}/${infer Rest}`
+  ? P | ParamOf<`/${Rest}`>
+  : R extends `${string}/:${infer P}`
+    ? P
+    : never;
+
+export type CallOptions<R extends RouteName> = {
+  body?: RouteBody<R>;
+  query?: Readonly<Record<string, string | number>>;
+  /** `/api/v1` for the routes that exist only there. */
+  prefix?: '/api' | '/api/v1';
+} & ([ParamOf<R>] extends [never]
+  ? { params?: Readonly<Record<string, never>> }
+  : { params: Readonly<Record<ParamOf<R>, string>> });
+
+/** Options may be left out where the path has no parameters. */
+export type CallArgs<R extends RouteName> = [ParamOf<R>] extends [never]
+  ? [options?: CallOptions<R>]
+  : [options: CallOptions<R>];
 
 const TIMEOUT_MS = 15_000;
 
-/** Calls a route under `/api` and resolves to the envelope's `data`. @throws ApiError */
-export async function callApi<R extends PlainRoute>(
+/** Calls a route and resolves to the envelope's `data`. @throws ApiError */
+export async function callApi<R extends RouteName>(
   route: R,
-  { body, token }: { body?: RouteBody<R>; token?: string | undefined } = {},
+  token: string | undefined,
+  ...[options]: CallArgs<R>
 ): Promise<RouteData<R>> {
-  const [method, path] = route.split(' ') as [string, string];
+  const { body, query, prefix = '/api' } = options ?? ({} as Partial<CallOptions<R>>);
+  const [method, pattern] = route.split(' ') as [string, string];
+  const path = addressOf(pattern, options?.params ?? {}, query);
   const headers: Record<string, string> = { accept: 'application/json' };
   if (body !== undefined) headers['content-type'] = 'application/json';
   if (token !== undefined) headers['authorization'] = `Bearer ${token}`;
 
   let response: Response;
   try {
-    response = await fetch(`/api${path}`, {
+    response = await fetch(`${prefix}${path}`, {
       method,
       headers,
       body: body === undefined ? null : JSON.stringify(body),
@@ -68,4 +89,14 @@ export async function callApi<R extends PlainRoute>(
     failure?.fields ?? {},
     Number.isFinite(retryAfter) ? retryAfter * 1000 : null,
   );
+}
+
+function addressOf(
+  pattern: string,
+  params: Readonly<Record<string, string>>,
+  query: Readonly<Record<string, string | number>> = {},
+): string {
+  const path = pattern.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(params[name] ?? ''));
+  const pairs = Object.entries(query).map(([name, value]) => [name, String(value)]);
+  return pairs.length === 0 ? path : `${path}?${new URLSearchParams(pairs).toString()}`;
 }

@@ -1,5 +1,5 @@
-import type { RouteBody, RouteData } from '../../../src/contract.ts';
-import { ApiError, callApi, type PlainRoute } from '../net/api.ts';
+import type { RouteBody, RouteData, RouteName } from '../../../src/contract.ts';
+import { ApiError, type CallArgs, callApi } from '../net/api.ts';
 import { createStore, type Store } from '../store.ts';
 import { type Identity, seatVault, vault } from './vault.ts';
 
@@ -31,7 +31,7 @@ export interface Session {
   /** Whether the server still knows us, after it closed the connection. Renews an expired token on the way. */
   check(): Promise<'alive' | 'replaced' | 'ended' | 'unreachable'>;
   /** Calls a route as this identity; a refused token is renewed once. @throws ApiError */
-  call<R extends PlainRoute>(route: R, body?: RouteBody<R>): Promise<RouteData<R>>;
+  call<R extends RouteName>(route: R, ...options: CallArgs<R>): Promise<RouteData<R>>;
   end(news: SessionNews): void;
   dismissNews(): void;
 }
@@ -55,7 +55,7 @@ export function createSession(): Session {
   }
 
   async function becomeGuest(news: SessionNews | null, deliberate: boolean): Promise<void> {
-    const credentials = await callApi('POST /auth/guest', { body: {} });
+    const credentials = await callApi('POST /auth/guest', undefined, { body: {} });
     adopt({ ...credentials, kind: 'guest' }, news, deliberate);
   }
 
@@ -74,7 +74,7 @@ export function createSession(): Session {
       return 'renewed';
     }
     try {
-      const credentials = await callApi('POST /auth/refresh', {
+      const credentials = await callApi('POST /auth/refresh', undefined, {
         body: { refreshToken: current.refreshToken },
       });
       adopt({ ...credentials, kind: current.kind }, store.get().news, false);
@@ -106,11 +106,8 @@ export function createSession(): Session {
     return renewing;
   }
 
-  async function call<R extends PlainRoute>(route: R, body?: RouteBody<R>): Promise<RouteData<R>> {
-    const attempt = () => {
-      const token = store.get().identity?.token;
-      return callApi(route, body === undefined ? { token } : { body, token });
-    };
+  async function call<R extends RouteName>(route: R, ...options: CallArgs<R>): Promise<RouteData<R>> {
+    const attempt = () => callApi(route, store.get().identity?.token, ...options);
     const token = store.get().identity?.token;
     try {
       return await attempt();
@@ -131,12 +128,12 @@ export function createSession(): Session {
     end,
     dismissNews: () => change({ news: null }),
     startAsGuest: () => becomeGuest(null, true),
-    signIn: async (body) => becomeAccount(await callApi('POST /auth/login', { body })),
-    register: async (body) => becomeAccount(await callApi('POST /auth/register', { body })),
+    signIn: async (body) => becomeAccount(await callApi('POST /auth/login', undefined, { body })),
+    register: async (body) => becomeAccount(await callApi('POST /auth/register', undefined, { body })),
     signOut() {
       const token = store.get().identity?.token;
       end(null);
-      void callApi('POST /auth/logout', { token }).catch(() => {
+      void callApi('POST /auth/logout', token).catch(() => {
         // The identity is forgotten here in any case; on the server it ends by itself.
       });
     },

@@ -51,3 +51,6 @@ export const seatVault = {
       seat ? sessionStorage.setItem(SEAT, JSON.stringify(seat)) : sessionStorage.removeItem(SEAT),
     ),
 };
+
+/** What windows of this browser share; null where storage is switched off. */
+export const sharedShelf = (): Storage | null => attempt(() => localStorage);

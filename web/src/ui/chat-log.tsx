@@ -1,4 +1,4 @@
-import { useLayoutEffect, useRef } from 'react';
+import { useEffect, useLayoutEffect, useRef } from 'react';
 import type { Delivery, Entry, Match } from '../match/state.ts';
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
@@ -22,9 +22,20 @@ export function ChatLog({ log, match, onResend }: Props) {
     if (element && (following.current || last?.by === 'me')) element.scrollTop = element.scrollHeight;
   }, [last]);
 
+  // Also when it was hidden behind the other view, and had no height.
+  useEffect(() => {
+    const element = list.current;
+    if (!element) return;
+    const observer = new ResizeObserver(() => {
+      if (following.current) element.scrollTop = element.scrollHeight;
+    });
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+
   function onScroll() {
     const element = list.current;
-    if (element)
+    if (element && element.clientHeight > 0)
       following.current = element.scrollHeight - element.scrollTop - element.clientHeight < FOLLOW_PX;
   }
 

@@ -5,14 +5,28 @@ import { SendIcon } from './icons.tsx';
 const MAX_LENGTH = 4_000;
 const COUNT_FROM = 3_600;
 
-export function Composer({ onSend }: { onSend(text: string): void }) {
-  const [draft, setDraft] = useState('');
+interface Props {
+  onSend(text: string): void;
+  initial?: string;
+  /** Takes the focus also where that opens a keyboard. */
+  eager?: boolean;
+  onDraft?(text: string): void;
+  onBlur?(): void;
+  /** The Up key in the empty field. */
+  onUp?(): void;
+  onEscape?(): void;
+}
+
+export function Composer({ onSend, initial = '', eager = false, onDraft, onBlur, onUp, onEscape }: Props) {
+  const [draft, setDraft] = useState(initial);
   const field = useRef<HTMLTextAreaElement>(null);
 
   useEffect(() => {
     // On a touch screen the focus would open the keyboard over the partner's picture.
-    if (matchMedia('(hover: hover)').matches) field.current?.focus();
-  }, []);
+    if (eager || matchMedia('(hover: hover)').matches) field.current?.focus();
+    const end = field.current?.value.length ?? 0;
+    field.current?.setSelectionRange(end, end);
+  }, [eager]);
 
   // Grows with its text up to the height that the style sheet allows.
   useLayoutEffect(() => {
@@ -30,7 +44,17 @@ export function Composer({ onSend }: { onSend(text: string): void }) {
     field.current?.focus();
   }
 
+  function change(text: string) {
+    setDraft(text);
+    onDraft?.(text);
+  }
+
   function onKeyDown(event: KeyboardEvent) {
+    if (event.key === 'Escape' && onEscape) return onEscape();
+    if (event.key === 'ArrowUp' && draft === '' && onUp) {
+      event.preventDefault();
+      return onUp();
+    }
     // Enter also ends the choice of a character in an input method.
     if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return;
     event.preventDefault();
@@ -54,7 +78,8 @@ export function Composer({ onSend }: { onSend(text: string): void }) {
         placeholder="Write a message"
         aria-label="Message"
         enterKeyHint="send"
-        onChange={(event) => setDraft(event.target.value)}
+        onChange={(event) => change(event.target.value)}
+        onBlur={onBlur}
         onKeyDown={onKeyDown}
       />
       {draft.length >= COUNT_FROM && (

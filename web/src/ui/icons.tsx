@@ -84,3 +84,50 @@ export const PersonIcon = () => (
     <path d="M4.5 20c.8-4 3.8-6 7.5-6s6.7 2 7.5 6" />
   </Icon>
 );
+export const BackIcon = () => (
+  <Icon>
+    <path d="M19 12H6M11.500 6.500L6 12l5.500 5.500" />
+  </Icon>
+);
+export const DownIcon = () => (
+  <Icon>
+    <path d="M12 5v13.500M6.500 13l5.500 5.500 5.500-5.500" />
+  </Icon>
+);
+export const PlusIcon = () => (
+  <Icon>
+    <path d="M12 5v14M5 12h14" />
+  </Icon>
+);
+export const GroupIcon = () => (
+  <Icon>
+    <circle cx="9" cy="8.500" r="3.300" />
+    <path d="M2.500 19.500c.6-3.500 3.200-5.500 6.500-5.500s5.900 2 6.500 5.500M15.500 5.600a3.300 3.300 0 0 1 0 5.900M18 14.600c2 .8 3.200 2.500 3.600 4.900" />
+  </Icon>
+);
+export const RoomIcon = () => (
+  <Icon>
+    <path d="M9.500 4.500l-2 15M16.500 4.500l-2 15M4.500 9h15.500M4 15h15.500" />
+  </Icon>
+);
+export const MoreIcon = () => (
+  <Icon>
+    <path d="M5.500 12h.01M12 12h.01M18.500 12h.01" strokeWidth="2.800" />
+  </Icon>
+);
+export const InfoIcon = () => (
+  <Icon>
+    <circle cx="12" cy="12" r="8.500" />
+    <path d="M12 11.200v5M12 7.900h.01" />
+  </Icon>
+);
+export const EditIcon = () => (
+  <Icon>
+    <path d="M4.500 19.500l1-4L15.800 5.200a1.700 1.700 0 0 1 2.400 0l.6.6a1.700 1.700 0 0 1 0 2.400L8.500 18.500z" />
+  </Icon>
+);
+export const BinIcon = () => (
+  <Icon>
+    <path d="M5 7h14M10 7V4.800h4V7M7 7l.8 12.500h8.400L17 7M10.500 10.500v5.500M13.500 10.500v5.500" />
+  </Icon>
+);

@@ -1,16 +1,25 @@
-import { useEffect, useState } from 'react';
+import { type ReactNode, useEffect, useState } from 'react';
 import { brand } from '../brand.ts';
 import { createLive, type Live } from '../match/live.ts';
 import { ApiError } from '../net/api.ts';
+import { createPlaces, type Place } from '../place.ts';
 import type { Session, SessionNews } from '../session/session.ts';
-import type { Identity } from '../session/vault.ts';
+import { type Identity, sharedShelf } from '../session/vault.ts';
 import { useStore } from '../store.ts';
+import { unreadIn } from '../talk/chat.ts';
+import { createQueue } from '../talk/queue.ts';
+import { createTalk } from '../talk/talk.ts';
 import { Mark } from './mark.tsx';
+import { MeetBar } from './meet-bar.tsx';
 import { Bar, LinkBar, NoticeBar } from './notices.tsx';
 import { Options } from './options.tsx';
 import { Preparing } from './preparing.tsx';
 import { Returning, Waiting } from './waiting.tsx';
 import { Room } from './room.tsx';
+import { TalkView } from './talk.tsx';
+import { useUnreadTitle, useUnseen } from './use-unseen.ts';
+import { useVisible } from './use-visible.ts';
+import { Views } from './views.tsx';
 import { apiWords, newsWords } from './words.ts';
 
 interface Props {
@@ -19,16 +28,40 @@ interface Props {
   news: SessionNews | null;
 }
 
+const shownAt = (place: Place): string | null => (place.view === 'talk' ? place.chatId : null);
+
 /** Everything behind the first screen: one identity with its connection. */
 export function Lobby({ session, identity, news }: Props) {
   const [live] = useState(() => createLive(session));
+  const [talk] = useState(() => createTalk(session, live.socket, createQueue(sharedShelf())));
+  const [places] = useState(createPlaces);
   useEffect(() => {
+    // Before the screens follow: what was unread when a conversation is opened is marked on it.
+    const follow = () => talk.show(shownAt(places.store.get()));
+    follow();
+    const unfollow = places.store.subscribe(follow);
+    places.start();
+    talk.start();
     live.start();
-    return () => live.stop();
-  }, [live]);
+    return () => {
+      unfollow();
+      live.stop();
+      talk.stop();
+      places.stop();
+    };
+  }, [live, talk, places]);
   const { phase, link, notice } = useStore(live.store);
+  const calling = useStore(live.call.store).kind !== null;
+  const { chats } = useStore(talk.store);
+  const place = useStore(places.store);
+  const meeting = place.view === 'meet';
+  const unread = { meet: useUnseen(phase, useVisible() && meeting), talk: unreadIn(chats) };
+  useUnreadTitle(unread.meet + unread.talk);
   const [trouble, setTrouble] = useState<string | null>(null);
-  const inRoom = phase.at === 'matched' || phase.at === 'ended';
+  const inRoom = meeting && (phase.at === 'matched' || phase.at === 'ended');
+  const deep = place.view === 'talk' && place.chatId !== null;
+  const goMeet = () => places.go({ view: 'meet' });
+  const goTalk = () => places.go({ view: 'talk', chatId: null });
 
   async function separateGuest() {
     try {
@@ -40,8 +73,29 @@ export function Lobby({ session, identity, news }: Props) {
   }
 
   return (
-    <div className={inRoom ? 'app app--room' : 'app'} data-phase={phase.at} data-link={link}>
-      {!inRoom && <Header identity={identity} session={session} live={live} />}
+    <div
+      className={`app${inRoom ? ' app--room' : ''}${meeting ? '' : ' app--talk'}${deep ? ' app--deep' : ''}`}
+      data-phase={phase.at}
+      data-link={link}
+      data-view={place.view}
+    >
+      {!inRoom && (
+        <Header
+          identity={identity}
+          onSignOut={() => {
+            live.leave();
+            talk.forget();
+            places.go({ view: 'meet' }, { replace: true });
+            session.signOut();
+          }}
+        >
+          <Views
+            view={place.view}
+            unread={unread}
+            onView={(view) => (view === 'meet' ? goMeet() : goTalk())}
+          />
+        </Header>
+      )}
       <div className="bars">
         <LinkBar link={link} onReconnect={live.reconnect} />
         {news && (
@@ -57,13 +111,25 @@ export function Lobby({ session, identity, news }: Props) {
             {trouble}
           </Bar>
         )}
+        {!meeting && <MeetBar phase={phase} calling={calling} unread={unread.meet} onBack={goMeet} />}
       </div>
-      <Screen live={live} me={identity.user.username} />
+      {/* Hidden, not gone: the sound of a call goes on. */}
+      <div className="view" hidden={!meeting}>
+        <Screen live={live} me={identity.user.username} unread={unread.talk} onTalk={goTalk} />
+      </div>
+      {place.view === 'talk' && <TalkView talk={talk} link={link} chatId={place.chatId} go={places.go} />}
     </div>
   );
 }
 
-function Screen({ live, me }: { live: Live; me: string }) {
+interface ScreenProps {
+  live: Live;
+  me: string;
+  unread: number;
+  onTalk(): void;
+}
+
+function Screen({ live, me, unread, onTalk }: ScreenProps) {
   const { phase, preferences, link } = useStore(live.store);
   switch (phase.at) {
     case 'returning':
@@ -84,25 +150,38 @@ function Screen({ live, me }: { live: Live; me: string }) {
       return <Waiting live={live} since={phase.since} preferences={preferences} />;
     case 'matched':
     case 'ended':
-      return <Room live={live} phase={phase} link={link} me={me} mode={preferences.mode} />;
+      return (
+        <Room
+          live={live}
+          phase={phase}
+          link={link}
+          me={me}
+          mode={preferences.mode}
+          unread={unread}
+          onTalk={onTalk}
+        />
+      );
   }
 }
 
-function Header({ identity, session, live }: { identity: Identity; session: Session; live: Live }) {
-  function signOut() {
-    live.leave();
-    session.signOut();
-  }
+interface HeaderProps {
+  identity: Identity;
+  children: ReactNode;
+  onSignOut(): void;
+}
+
+function Header({ identity, children, onSignOut }: HeaderProps) {
   return (
     <header className="top">
       <p className="top__brand">
         <Mark /> <span className="top__name">{brand}</span>
       </p>
+      {children}
       <p className="top__who">
         <strong>{identity.user.username}</strong>
         {identity.kind === 'guest' && <span className="tag">guest</span>}
       </p>
-      <button type="button" className="button button--quiet button--small" onClick={signOut}>
+      <button type="button" className="button button--quiet button--small" onClick={onSignOut}>
         {identity.kind === 'guest' ? 'Leave' : 'Sign out'}
       </button>
     </header>

@@ -9,7 +9,7 @@ export function PeopleHere() {
   useEffect(() => {
     let shown = true;
     const ask = () =>
-      callApi('GET /users/stats').then(
+      callApi('GET /users/stats', undefined).then(
         (stats) => shown && setOnline(stats.onlineUsers),
         () => shown && setOnline(null),
       );

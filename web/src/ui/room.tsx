@@ -12,7 +12,7 @@ import { ChatLog } from './chat-log.tsx';
 import { Composer } from './composer.tsx';
 import { BlockIcon, ClearIcon, FlagIcon, NextIcon, StopIcon } from './icons.tsx';
 import { ReportDialog } from './report-dialog.tsx';
-import { useUnreadTitle } from './use-unread-title.ts';
+import { TalkTool } from './views.tsx';
 import { endWords } from './words.ts';
 
 interface Props {
@@ -21,10 +21,13 @@ interface Props {
   link: State['link'];
   me: string;
   mode: Mode;
+  /** Unread in the conversations, and the way there. */
+  unread: number;
+  onTalk(): void;
 }
 
 /** A pair, and what is left of it when one has gone. */
-export function Room({ live, phase, link, me, mode }: Props) {
+export function Room({ live, phase, link, me, mode, unread, onTalk }: Props) {
   const [dialog, setDialog] = useState<'report' | 'block' | null>(null);
   const call = useStore(live.call.store);
   const nextButton = useRef<HTMLButtonElement>(null);
@@ -33,7 +36,6 @@ export function Room({ live, phase, link, me, mode }: Props) {
   const away = !over && phase.partner.is === 'away' ? phase.partner : null;
   const calling = mode !== 'text' && call.kind !== null;
 
-  useUnreadTitle(log);
   useEffect(() => {
     if (over) nextButton.current?.focus();
   }, [over]);
@@ -65,6 +67,7 @@ export function Room({ live, phase, link, me, mode }: Props) {
           </p>
         </div>
         <div className="room__tools">
+          <TalkTool unread={unread} onPress={onTalk} />
           <button type="button" className="tool" disabled={over || log.length === 0} onClick={live.clear}>
             <ClearIcon /> <span>Clear</span>
           </button>
