@@ -33,9 +33,12 @@ export function createSync({ store, dispatch, ask, isConnected, onReset, random 
 
   const chatOf = (id: string): Chat | undefined => store.get().chats[id];
 
-  /** Where its messages are shown, their changes matter too; elsewhere only what is new. */
+  /**
+   * Where messages are loaded, their changes matter too; elsewhere only what is new. What was loaded and never synchronised, because the
+   * connection went in between, is read again.
+   */
   function positionOf({ log }: Chat): number | string {
-    return log.messages.length > 0 && log.cursor !== null ? log.cursor : log.to;
+    return log.messages.length === 0 ? log.to : (log.cursor ?? log.from - 1);
   }
 
   function take(

@@ -151,8 +151,10 @@ export function createTalk(session: Session, socket: ChatSocket, queue: Queue): 
     if (!chatOf(chatId)) await learn(chatId).catch(() => {});
     if (!chatOf(chatId) || !(await joins.one(chatId))) return;
     outbox.flush();
-    if (chatOf(chatId)?.log.messages.length === 0) await older(chatId);
+    const isEmpty = chatOf(chatId)?.log.messages.length === 0;
+    // Before the history: changes of it count from here on.
     await sync.run([chatId]);
+    if (isEmpty) await older(chatId);
   }
 
   async function older(chatId: string): Promise<void> {
