@@ -1,6 +1,7 @@
 import type { mongo } from 'mongoose';
 import { setTimeout as delay } from 'node:timers/promises';
-import { answering, AS_LONG_AS_IT_TAKES, type Indexed, type Mongo } from './drivers/mongo.ts';
+import { AS_LONG_AS_IT_TAKES, type Indexed, type Mongo } from './drivers/mongo.ts';
+import { answering } from './drivers/mongo-outages.ts';
 import type { Logger } from './kernel/logger.ts';
 import { accountModel, mongoAccounts } from './features/accounts/accounts.mongo.ts';
 import { mongoSessions, sessionModel } from './features/accounts/sessions.mongo.ts';

@@ -1,4 +1,5 @@
 /** One of several processes that race for the same decisions: says ready, does what it is told, answers what it got. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { openMongo } from '../../src/drivers/mongo.ts';
 import type { Session } from '../../src/features/accounts/sessions.ts';
 import { asAppError } from '../../src/kernel/errors.ts';
@@ -84,15 +85,21 @@ const races = {
       .map((answer) => (answer.status === 'fulfilled' ? 'came' : asAppError(answer.reason).code))
       .join(' ');
   },
-  /** Member `me` leaves, and somebody else comes. */
+  /** Member `me` leaves, and by one of the processes somebody else comes: sooner, at the last moment, or too late. */
   churn: async ({ conversations }: Stores, round: number) => {
     const id = String(round + 1);
+    const come = async () => {
+      if (Number(me) !== round % 4) return [];
+      await delay(Math.random() * 25 * round);
+      return conversations.join(id, [String(20 + Number(me))], NOW + 1, 0);
+    };
     const [left, joined] = await Promise.allSettled([
       conversations.leave(id, String(10 + Number(me))),
-      conversations.join(id, [String(20 + Number(me))], NOW + 1, 0),
+      come(),
     ]);
     if (left.status === 'rejected') throw left.reason;
-    const came = joined.status === 'fulfilled' ? 'came' : asAppError(joined.reason).code;
+    const came =
+      joined.status === 'fulfilled' ? joined.value.map(() => 'came').join() : asAppError(joined.reason).code;
     return `${left.value.left} ${left.value.removed} ${came}`;
   },
   lease: async (_: Stores, round: number) => (await leases.hold(`role ${round}`, me, 60_000)) || undefined,

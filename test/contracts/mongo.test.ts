@@ -1,8 +1,9 @@
 /** What MongoDB does beyond the suites of its stores: what an address may not weaken, indexes, filters, the start. */
 import { inspect } from 'node:util';
-import { Schema } from 'mongoose';
+import { mongo as driver, Schema } from 'mongoose';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { model, openMongo, operator, type Mongo } from '../../src/drivers/mongo.ts';
+import { isOutage } from '../../src/drivers/mongo-outages.ts';
 import { MAX_SESSIONS_PER_USER, type Session } from '../../src/features/accounts/sessions.ts';
 import type { AppError } from '../../src/kernel/errors.ts';
 import { silentLogger, type Logger } from '../../src/kernel/logger.ts';
@@ -41,6 +42,21 @@ it.each([
   const error = await openMongo({ uri, logger }).catch((e: Error) => e);
   expect(String(error)).toMatch(/MONGODB_URI: /);
   expect(inspect(error, { depth: 9 })).not.toMatch(/S3cret|word/);
+});
+
+const retriable = { message: 'of an election', errorLabels: ['RetryableWriteError'] };
+
+it.each<[boolean, string, Error]>([
+  [true, 'a primary lost before the second try', new driver.MongoUnexpectedServerResponseError('Selected …')],
+  [true, 'a primary that is none', new driver.MongoStalePrimaryError('primary marked stale')],
+  [true, 'a connection that broke', new driver.MongoNetworkError('closed')],
+  [true, 'a server that steps down', new driver.MongoServerError({ message: 'stepped down', code: 11_602 })],
+  [true, 'what may be tried again', new driver.MongoServerError(retriable)],
+  [false, 'a taken key', new driver.MongoServerError({ message: 'duplicate', code: 11_000 })],
+  [false, 'a query that is wrong', new driver.MongoServerError({ message: 'bad value', code: 2 })],
+  [false, 'a mistake of ours', new TypeError('undefined is not a function')],
+])('%j is what an outage is, of %s', (expected, _, error) => {
+  expect(isOutage(error)).toBe(expected);
 });
 
 await describeMongo('MongoDB', 'server', () => {

@@ -2,7 +2,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
-import { answering, openMongo, type Mongo } from '../../src/drivers/mongo.ts';
+import { openMongo, type Mongo } from '../../src/drivers/mongo.ts';
+import { answering } from '../../src/drivers/mongo-outages.ts';
 import { mongoConversations } from '../../src/features/conversations/conversations.mongo.ts';
 import { mongoMessages } from '../../src/features/conversations/messages.mongo.ts';
 import { FILL_AFTER_MS, type Draft, type MessageStore } from '../../src/features/conversations/messages.ts';
@@ -238,13 +239,13 @@ await describeMongo('messages on three members', 'control', () => {
         draft({ text: 'behind it' }),
         draft({ text: 'and this' }),
       ]);
-      const hole = await storeOf(2).since(conversationId, 0, { limit: 10, reader: '' });
+      const hole = await storeOf(2).since(conversationId, 0, { limit: 200, reader: '' });
       expect(hole!.upTo).toBe(2);
       expect(hole!.head).toBe(others[1]!.message.seq);
       const filled = until(
         'filled',
         async () => {
-          const page = await storeOf(3).since(conversationId, 0, { limit: 10, reader: '' });
+          const page = await storeOf(3).since(conversationId, 0, { limit: 200, reader: '' });
           return page!.upTo >= others[1]!.message.seq ? ownMs() : undefined;
         },
         2 * stoppedMs + ELECTED_MS,

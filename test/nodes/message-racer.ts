@@ -1,6 +1,7 @@
 /** One of several processes that write to, or read from, the same conversations, until it is told to stop, stopped or killed. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { answering, openMongo } from '../../src/drivers/mongo.ts';
+import { openMongo } from '../../src/drivers/mongo.ts';
+import { answering } from '../../src/drivers/mongo-outages.ts';
 import { mongoMessages } from '../../src/features/conversations/messages.mongo.ts';
 import type { Draft } from '../../src/features/conversations/messages.ts';
 import { messageModel } from '../../src/features/conversations/stored-message.mongo.ts';

@@ -127,7 +127,7 @@ describe.skipIf(missing)(`two nodes on a replica set${missing ? ` (${missing})` 
       await delay(20);
     }
     const { registered, signedIn, blocked, unexpected, unavailable, longestGapMs } = await writers.stop();
-    expect(unexpected).toEqual([]);
+    expect(unexpected, nodes.map((node) => node.output()).join('\n')).toEqual([]);
     // Else nobody was writing when the primary went.
     expect(unavailable).toBeGreaterThan(0);
     expect(longestGapMs).toBeLessThan(GAP_MS);

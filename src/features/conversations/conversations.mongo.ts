@@ -1,4 +1,5 @@
-import { numberOf, operator, unavailable, type Mongo } from '../../drivers/mongo.ts';
+import { numberOf, operator, type Mongo } from '../../drivers/mongo.ts';
+import { unavailable } from '../../drivers/mongo-outages.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { ConversationStore } from './conversations.ts';
 import { counterModel } from './counters.mongo.ts';

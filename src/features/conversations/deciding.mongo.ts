@@ -1,4 +1,5 @@
-import { insertFree, operator, unavailable, type Mongo } from '../../drivers/mongo.ts';
+import { insertFree, operator, type Mongo } from '../../drivers/mongo.ts';
+import { unavailable } from '../../drivers/mongo-outages.ts';
 import { counterModel, type CounterDocument } from './counters.mongo.ts';
 import { FILL_AFTER_MS } from './messages.ts';
 import { messageModel, voidDocument, type MessageDocument } from './stored-message.mongo.ts';

@@ -1,4 +1,5 @@
-import { numberOf, unavailable, type Mongo } from '../../drivers/mongo.ts';
+import { numberOf, type Mongo } from '../../drivers/mongo.ts';
+import { unavailable } from '../../drivers/mongo-outages.ts';
 import type { Leaving } from './conversations.ts';
 import type { Lives } from './lives.mongo.ts';
 import { mongoMemberships } from './memberships.mongo.ts';
@@ -17,12 +18,12 @@ export function mongoLeaving(mongo: Mongo, lives: Pick<Lives, 'end'>) {
   const conversations = conversationModel(mongo);
   const members = mongoMemberships(mongo);
 
-  /** The owner is gone, or about to be. Null when there is nobody; undefined when somebody else was faster. */
-  async function handOver(
-    { _id, life }: ConversationDocument,
-    ownerId: number,
-  ): Promise<number | null | undefined> {
+  /** The owner is gone, or about to be. Null when there is nobody; undefined when it is another conversation by now. */
+  async function handOver(now: ConversationDocument, ownerId: number): Promise<number | null | undefined> {
+    const { _id, life } = now;
     const heir = await members.longestBut(_id, ownerId);
+    // The last one has just gone too: to be removed, if nobody comes.
+    if (heir === null && keepsItsMembers(now)) return undefined;
     const { matchedCount } = await conversations.updateOne(
       { _id, life, removedAt: null, ownerId },
       { $set: { ownerId: heir } },

@@ -1,13 +1,6 @@
 import { Schema } from 'mongoose';
-import {
-  insertFree,
-  model,
-  numberOf,
-  operator,
-  schemaOptions,
-  unavailable,
-  type Mongo,
-} from '../../drivers/mongo.ts';
+import { insertFree, model, numberOf, operator, schemaOptions, type Mongo } from '../../drivers/mongo.ts';
+import { unavailable } from '../../drivers/mongo-outages.ts';
 import { AppError } from '../../kernel/errors.ts';
 import { limits } from './contract.ts';
 import type { Membership } from './conversations.ts';

@@ -1,4 +1,5 @@
-import { numberOf, operator, unavailable, type Mongo } from '../../drivers/mongo.ts';
+import { numberOf, operator, type Mongo } from '../../drivers/mongo.ts';
+import { unavailable } from '../../drivers/mongo-outages.ts';
 import { counterModel } from './counters.mongo.ts';
 import { DECIDED, mongoDeciding, type Standing } from './deciding.mongo.ts';
 import type { Message, MessageStore, Page, Position } from './messages.ts';

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ANSWER_MS, duplicateKey, isOutage, operator, unavailable, type Mongo } from '../../drivers/mongo.ts';
+import { duplicateKey, operator, type Mongo } from '../../drivers/mongo.ts';
+import { ANSWER_MS, isOutage, unavailable } from '../../drivers/mongo-outages.ts';
 import { AppError } from '../../kernel/errors.ts';
 import { counterModel } from './counters.mongo.ts';
 import type { Deciding } from './deciding.mongo.ts';

@@ -1,5 +1,6 @@
 import { Schema } from 'mongoose';
-import { duplicateKey, model, numberOf, operator, schemaOptions, unavailable } from '../../drivers/mongo.ts';
+import { duplicateKey, model, numberOf, operator, schemaOptions } from '../../drivers/mongo.ts';
+import { unavailable } from '../../drivers/mongo-outages.ts';
 import type { Mongo } from '../../drivers/mongo.ts';
 import { AppError } from '../../kernel/errors.ts';
 import type { BlockStore } from './blocks.ts';
