@@ -120,7 +120,8 @@ describe('npm start', () => {
   });
   afterEach(async () => {
     if (bootstrap.exitCode !== null || bootstrap.signalCode !== null) return;
-    bootstrap.send('exit');
+    // One that was killed may still be about to exit.
+    if (bootstrap.connected) bootstrap.send('exit');
     await ended();
   });
 

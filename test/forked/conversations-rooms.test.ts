@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { TestClient } from '../harness/client.ts';
-import { startCluster, type Cluster } from '../harness/cluster.ts';
+import type { Cluster } from '../harness/cluster.ts';
 import { apiOf, groupOf, overtaken, secondSocket } from '../harness/conversation.ts';
 import type { Person } from '../harness/person.ts';
+import { startCluster } from '../harness/topology.ts';
 
 /** Who is in a room, and who is taken out of it, on whichever worker. */
 

