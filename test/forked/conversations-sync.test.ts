@@ -1,6 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Cluster } from '../harness/cluster.ts';
-import { apiOf, groupOf, infoOf, sayIn, syncAll, syncOf, type Synced } from '../harness/conversation.ts';
+import {
+  apiOf,
+  groupOf,
+  infoOf,
+  inTurns,
+  sayIn,
+  sayMany,
+  syncAll,
+  syncOf,
+  type Synced,
+} from '../harness/conversation.ts';
 import type { Person } from '../harness/person.ts';
 import { startCluster } from '../harness/topology.ts';
 
@@ -67,7 +77,7 @@ describe('chat:sync', () => {
 
   test('200 messages at once, then more; what finds no place at all says so', async () => {
     const [long, short] = [await newChat(bob), await newChat(bob)];
-    await sayIn(ann, long, ...Array.from({ length: 250 }, (_, i) => `m${i + 1}`));
+    await sayMany(ann, long, 250);
     await sayIn(ann, short, 'one', 'two');
     const results = await syncAll(bob, { [long]: 0, [short]: 0 });
     const [page, none] = [results[long] as Synced, results[short] as Synced];
@@ -83,12 +93,10 @@ describe('chat:sync', () => {
 
   test('changes of more messages than have place come page by page, none twice and none left out', async () => {
     const chat = await newChat(bob);
-    const sent = await sayIn(ann, chat, ...Array.from({ length: 230 }, (_, i) => `m${i + 1}`));
+    const sent = await sayMany(ann, chat, 230);
     let { cursor, more } = await syncOf(bob, chat, 0);
     while (more) ({ cursor, more } = await syncOf(bob, chat, cursor));
-    await Promise.all(
-      sent.map(({ id: messageId }) => ann.request('chat:edit', { messageId, content: 'edited' })),
-    );
+    await inTurns(sent, ({ id: messageId }) => ann.request('chat:edit', { messageId, content: 'edited' }));
     const pages: Synced[] = [];
     do {
       pages.push(await syncOf(bob, chat, cursor));

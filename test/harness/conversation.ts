@@ -105,6 +105,23 @@ export async function sayIn(person: Person, chatId: string, ...contents: string[
   });
 }
 
+/** One socket's events are done one after another: so many at a time that each is answered in time. */
+const AT_ONCE = 50;
+
+export async function inTurns<T, R>(items: readonly T[], act: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  for (let at = 0; at < items.length; at += AT_ONCE) {
+    results.push(...(await Promise.all(items.slice(at, at + AT_ONCE).map(act))));
+  }
+  return results;
+}
+
+/** `m1` to `m<count>`. */
+export const sayMany = async (person: Person, chatId: string, count: number): Promise<ChatMessage[]> =>
+  (await inTurns(numbered(count), (content) => sayIn(person, chatId, content))).flat();
+
+const numbered = (count: number) => Array.from({ length: count }, (_, i) => `m${i + 1}`);
+
 export async function syncAll(
   person: Person,
   positions: Record<string, string | number>,
