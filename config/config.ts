@@ -53,6 +53,8 @@ export interface Config {
   admin: { emails: string[]; apiKey?: string };
   rateLimits: Record<LimitName, { max: number; windowMs: number }>;
   uploads: { maxFileBytes: number; maxVoiceSeconds: number };
+  /** The first signs URLs, each counts. */
+  urlSecrets: readonly [string, ...string[]];
   /** For the log at start: what was ignored or is unwise. Never a secret. */
   warnings: string[];
 }

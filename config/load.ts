@@ -14,7 +14,7 @@ import {
   type Variable,
   type VariableName,
 } from './schema.ts';
-import { keptSecret, MISSING_SECRET, refreshSecretOf, weakness } from './secrets.ts';
+import { keptSecret, MISSING_SECRET, refreshSecretOf, urlSecretOf, weakness } from './secrets.ts';
 
 export type { Config } from './config.ts';
 export type Environment = Record<string, string | undefined>;
@@ -65,6 +65,7 @@ export function loadConfig(environment: Environment): Config {
   if (production) checkForProduction(values, nameOf, problems, warnings);
   if (problems.length > 0) throw new ConfigError(problems);
 
+  const jwt = tokensOf(values, directories.dataDir);
   return deepFreeze({
     env: values.NODE_ENV,
     host: values.HOST,
@@ -79,7 +80,7 @@ export function loadConfig(environment: Environment): Config {
     ...(values.MONGODB_URI !== undefined && { mongodbUri: values.MONGODB_URI }),
     ...(redisUrl !== undefined && { redisUrl }),
     redisPrefix: values.SOCKETIO_REDIS_PREFIX,
-    jwt: tokensOf(values, directories.dataDir),
+    jwt,
     socket: {
       pingIntervalMs: values.SOCKET_PING_INTERVAL,
       pingTimeoutMs: values.SOCKET_PING_TIMEOUT,
@@ -103,6 +104,7 @@ export function loadConfig(environment: Environment): Config {
     },
     rateLimits: rateLimitsOf(values),
     uploads: { maxFileBytes: values.MAX_FILE_SIZE, maxVoiceSeconds: values.MAX_VOICE_DURATION },
+    urlSecrets: urlSecretsOf(jwt),
     warnings,
   });
 }
@@ -210,6 +212,11 @@ function checkForProduction(
   if (values.ADMIN_API_KEY !== undefined && weakness(values.ADMIN_API_KEY) !== undefined) {
     warnings.push(`ADMIN_API_KEY ${weakness(values.ADMIN_API_KEY)}`);
   }
+}
+
+function urlSecretsOf({ secret, previousSecret }: Config['jwt']): Config['urlSecrets'] {
+  const former = previousSecret === undefined ? [] : [urlSecretOf(previousSecret)];
+  return [urlSecretOf(secret), ...former];
 }
 
 function tokensOf(values: Values, dataDir: string): Config['jwt'] {

@@ -58,7 +58,9 @@ function make(dataDir: string, file: string): string {
   return readFileSync(file, 'utf8').trim();
 }
 
-/** A secret for refresh tokens that changes when the token secret does, and tells nothing about it. */
-export function refreshSecretOf(secret: string): string {
-  return Buffer.from(hkdfSync('sha256', secret, '', 'realtime-chat refresh tokens', 32)).toString('hex');
-}
+/** A secret for another purpose that changes when the token secret does, and tells nothing about it. */
+const derived = (secret: string, purpose: string): string =>
+  Buffer.from(hkdfSync('sha256', secret, '', `realtime-chat ${purpose}`, 32)).toString('hex');
+
+export const refreshSecretOf = (secret: string): string => derived(secret, 'refresh tokens');
+export const urlSecretOf = (secret: string): string => derived(secret, 'signed URLs');

@@ -199,7 +199,7 @@ describe('each reference document’s variables load as they stand', () => {
 
 describe('defaults', () => {
   it('need no variable at all', () => {
-    const { jwt, rateLimits, ...config } = load({});
+    const { jwt, rateLimits, urlSecrets, ...config } = load({});
     expect(config).toEqual({
       env: 'development',
       host: '0.0.0.0',
@@ -229,6 +229,7 @@ describe('defaults', () => {
       ...{ expiresInSeconds: 7 * 86_400, refreshExpiresInSeconds: 30 * 86_400 },
       trustExternal: false,
     });
+    expect(urlSecrets).toHaveLength(1);
     expect(rateLimits).toEqual({
       auth: { max: 5, windowMs: 900_000 },
       guest: { max: 20, windowMs: 900_000 },
@@ -524,6 +525,15 @@ describe('secrets', () => {
     expect(problemsOf({ DATA_DIR: file })).toEqual([
       expect.stringMatching(/^JWT_SECRET: is not set, and none can be kept/),
     ]);
+  });
+
+  it('of signed URLs follow the token secret', () => {
+    const { urlSecrets, jwt } = load({ JWT_SECRET: SECRET });
+    expect(urlSecrets).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/)]);
+    expect(urlSecrets).not.toContain(jwt.refreshSecret);
+    const rotated = load({ JWT_SECRET: 'another', JWT_SECRET_PREVIOUS: SECRET }).urlSecrets;
+    expect(rotated).toEqual([expect.any(String), urlSecrets[0]]);
+    expect(rotated[0]).not.toBe(urlSecrets[0]);
   });
 
   it('of refresh tokens are their own, or follow the token secret', () => {

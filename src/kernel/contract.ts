@@ -65,6 +65,11 @@ export interface RouteSpec<
   readonly message: string;
   /** Answers the data alone, without an envelope (A's health routes, E's status). */
   readonly bare: boolean;
+  /**
+   * The field of multipart/form-data that has the file which the route receives; nothing else of the body is read. Undefined: no file.
+   * Who may is checked before the body is read.
+   */
+  readonly receives: string | undefined;
   /** The route is served under each; `/api/v1` answers in D's envelope with numeric ids, everything else in B's. */
   readonly prefixes: readonly string[];
 }
@@ -97,6 +102,7 @@ export function route<
     status: spec.status ?? 200,
     message: spec.message ?? 'OK',
     bare: spec.bare ?? false,
+    receives: spec.receives,
     prefixes: spec.prefixes ?? ['/api'],
   };
 }

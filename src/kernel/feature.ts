@@ -1,7 +1,9 @@
 import type { z } from 'zod';
 import type { Contract, ParsedArgs, RequestSpec, RouteSpec } from './contract.ts';
 import type { Connection, Identity, UserIdentity } from './connection.ts';
+import type { Download } from './download.ts';
 import type { Lifecycle } from './lifecycle.ts';
+import type { ReceivedFile } from './receive.ts';
 
 type Awaitable<T> = T | Promise<T>;
 
@@ -15,6 +17,10 @@ export interface RouteCall<S extends RouteSpec = RouteSpec> {
   readonly body: z.output<S['body']>;
   readonly query: z.output<S['query']>;
   readonly params: z.output<S['params']>;
+  /** What a route with `receives` got; gone when it has answered. Null on every other. */
+  readonly file: ReceivedFile | null;
+  /** The URL was signed for this path by this cluster, and its time is not over. */
+  readonly isSigned: boolean;
   /** Null on routes that anyone may call without a token. */
   readonly identity: UserIdentity | null;
   readonly ip: string;
@@ -49,7 +55,7 @@ export type RouteHandler<S extends RouteSpec> = (
 ) => Awaitable<
   S['pagination'] extends z.ZodType
     ? Paged<z.input<S['data']>, z.input<S['pagination']>>
-    : z.input<S['data']> | Reply<z.input<S['data']>> | void
+    : z.input<S['data']> | Reply<z.input<S['data']>> | Download | void
 >;
 
 export interface Behaviour<C extends Contract> {

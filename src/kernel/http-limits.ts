@@ -55,6 +55,7 @@ export function httpLimits(
       standardHeaders: 'draft-8',
       legacyHeaders: false,
       identifier: bucket,
+      skip: (_request, response) => (response.locals['caller'] as Caller).isSigned,
       limit: (_request, response) => allowance(response),
       keyGenerator: (request, response) => keyOf(bucket, request, response),
       store: storeOver(deps.limiter, bucket, {

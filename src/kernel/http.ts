@@ -5,13 +5,16 @@ import helmet from 'helmet';
 import { bearerOf, type Authenticator } from './auth.ts';
 import type { UserIdentity } from './connection.ts';
 import type { Bucket, RouteSpec } from './contract.ts';
+import { Download, sendDownload } from './download.ts';
 import { AppError, asAppError, errorTable, failureOf } from './errors.ts';
-import { Paged, Reply, type Bound, type RouteHandler } from './feature.ts';
+import { Paged, Reply, type Bound, type RouteCall, type RouteHandler } from './feature.ts';
 import { httpLimits } from './http-limits.ts';
 import type { Limit, Limiter } from './limiter.ts';
 import type { Logger } from './logger.ts';
 import { originAllowed } from './origin.ts';
 import { parse } from './parse.ts';
+import { receiving, type ReceivedFile, type ReceiveOptions } from './receive.ts';
+import type { SignedUrls } from './signed-urls.ts';
 
 export interface HttpOptions {
   readonly origins: readonly string[];
@@ -28,6 +31,9 @@ export interface HttpDeps {
   readonly auth: Authenticator;
   readonly limiter: Limiter;
   readonly logger: Logger;
+  readonly signedUrls: Pick<SignedUrls, 'isSigned'>;
+  /** For routes that receive files. */
+  readonly files: ReceiveOptions;
 }
 
 const BODY_LIMIT = '100kb';
@@ -38,6 +44,8 @@ export interface Caller {
   identity: UserIdentity | null;
   /** Why the token was refused, or could not be checked; said only by routes that need one. */
   refusal: AppError | null;
+  /** The URL was made by this cluster, is still good, and counts as a right of its own. */
+  isSigned: boolean;
 }
 
 export const securityHeaders = helmet({
@@ -98,9 +106,11 @@ export function createHttpApp(features: readonly Bound[], deps: HttpDeps, option
         const limit = limitFor(spec.bucket);
         app[method.toLowerCase() as 'get'](
           prefix + path,
-          identify(deps.auth),
-          ...(spec.bucket === 'refresh' ? [json, limit] : [limit, json]),
-          answering(spec, handle, prefix, deps.auth),
+          identify(deps),
+          ...(spec.bucket === 'refresh' ? [json, limit] : [limit]),
+          admit(spec, deps.auth),
+          ...(spec.receives !== undefined ? [receiving(spec.receives, deps.files)] : [json]),
+          answering(spec, handle, prefix),
         );
       }
     }
@@ -121,9 +131,10 @@ export function createHttpApp(features: readonly Bound[], deps: HttpDeps, option
 }
 
 /** Reads the token without insisting on it: the rate limit needs to know the user, and some routes serve both. */
-function identify(auth: Authenticator) {
+function identify({ auth, signedUrls }: HttpDeps) {
   return async (request: Request, response: Response, next: () => void) => {
-    const caller: Caller = { identity: null, refusal: null };
+    const isSigned = signedUrls.isSigned(request.path, request.query);
+    const caller: Caller = { identity: null, refusal: null, isSigned };
     const token = bearerOf(request.headers.authorization);
     if (token !== undefined) {
       try {
@@ -134,6 +145,13 @@ function identify(auth: Authenticator) {
       }
     }
     response.locals['caller'] = caller;
+    next();
+  };
+}
+
+function admit(spec: RouteSpec, auth: Authenticator) {
+  return async (request: Request, response: Response, next: () => void) => {
+    await checkAccess(spec, request, response.locals['caller'] as Caller, auth);
     next();
   };
 }
@@ -152,20 +170,24 @@ async function checkAccess(
   throw caller.refusal ?? new AppError('UNAUTHENTICATED', 'A token is required.');
 }
 
-function answering(spec: RouteSpec, handle: RouteHandler<RouteSpec>, prefix: string, auth: Authenticator) {
+function answering(spec: RouteSpec, handle: RouteHandler<RouteSpec>, prefix: string) {
   const inD = prefix === D_PREFIX;
   return async (request: Request, response: Response) => {
-    const caller = response.locals['caller'] as Caller;
-    await checkAccess(spec, request, caller, auth);
-    const result = await handle({
+    const { identity, isSigned } = response.locals['caller'] as Caller;
+    const file = (response.locals['file'] as ReceivedFile | undefined) ?? null;
+    const call: RouteCall = {
       body: parse(spec.body, request.body ?? {}),
       query: parse(spec.query, request.query),
       params: parse(spec.params, request.params),
-      identity: caller.identity,
+      file,
+      identity,
+      isSigned,
       ip: request.ip ?? '',
       userAgent: (request.get('user-agent') ?? '').slice(0, 512),
       renderId: inD ? Number : String,
-    });
+    };
+    const result = await done(handle, call);
+    if (result instanceof Download) return sendDownload(request, response, result);
     const status = result instanceof Reply ? result.status : spec.status;
     const answer = envelopeOf(result);
     response.set('Cache-Control', 'no-store').status(status);
@@ -173,6 +195,14 @@ function answering(spec: RouteSpec, handle: RouteHandler<RouteSpec>, prefix: str
     else if (inD) response.json({ success: true, ...answer });
     else response.json({ success: true, message: spec.message, ...answer });
   };
+}
+
+async function done(handle: RouteHandler<RouteSpec>, call: RouteCall): Promise<unknown> {
+  try {
+    return await handle(call);
+  } finally {
+    await call.file?.workspace.discard();
+  }
 }
 
 function envelopeOf(result: unknown): { data: unknown; pagination?: unknown } {

@@ -150,6 +150,15 @@ describe('the HTTP road', () => {
     async refund() {},
   };
 
+  /** Signed is what ends so. */
+  const signedUrls = { isSigned: (_: string, query: object) => 'signature' in query };
+  const nowhere = {
+    path(): string {
+      throw new Error('nothing is received here');
+    },
+    async discard() {},
+  };
+
   async function start(options: Partial<HttpOptions> = {}) {
     const limit = (max: number) => ({ max, windowMs: WINDOW_MS });
     server = createServer(
@@ -162,6 +171,8 @@ describe('the HTTP road', () => {
             ...silentLogger,
             error: (_, text, details) => void errors.push({ text, error: details?.['error'] }),
           },
+          signedUrls,
+          files: { workspace: async () => nowhere, maxBytes: 1_000 },
         },
         {
           origins: [PAGE],
