@@ -11,7 +11,10 @@ import { copiedMatchPool } from './features/matching/pool.copied.ts';
 import { createPairRelay, createPairTalk } from './features/matching/relay.ts';
 import { createSeatCopy } from './features/matching/seat-copy.ts';
 import type { ConversationFacts } from './features/conversations/contract.ts';
+import { conversationReaders } from './features/conversations/access.ts';
 import type { ModerationFacts } from './features/moderation/contract.ts';
+import { limits as uploadLimits } from './features/uploads/contract.ts';
+import { createUploadDesk } from './features/uploads/desk.ts';
 import { createAudience } from './kernel/audience.ts';
 import { startBacklogSweep } from './kernel/backlog.ts';
 import { startReporting } from './kernel/census.ts';
@@ -30,6 +33,7 @@ import type { NodeState } from './kernel/node-state.ts';
 import { createOutbox } from './kernel/outbox.ts';
 import { createPeers } from './kernel/peers.ts';
 import { roomOf } from './kernel/rooms.ts';
+import { createSignedUrls } from './kernel/signed-urls.ts';
 import { createSocketServer } from './kernel/sockets.ts';
 
 export interface AppOptions {
@@ -116,6 +120,8 @@ export async function createApp(options: AppOptions): Promise<App> {
 
   const pool = copiedMatchPool(ports.pool, createSeatCopy(clock), owner);
   const pairs = createPairRelay(pool, outbox, connections);
+  const signedUrls = createSignedUrls(config.urlSecrets, clock, uploadLimits.signedMs);
+  const uploadDesk = createUploadDesk({ uploads: ports.uploads, signedUrls, clock });
   const deps = {
     ...ports,
     pool,
@@ -134,16 +140,25 @@ export async function createApp(options: AppOptions): Promise<App> {
     outbox,
     owner,
     pairs,
-    pairTalk: createPairTalk(pairs, clock),
+    pairTalk: createPairTalk(pairs, uploadDesk, clock),
     peers: createPeers(options.adapter ? overAdapter(main) : toNobody, { clock, owner }),
     reporting,
+    signedUrls,
+    uploadDesk,
+    mayRead: conversationReaders(ports.conversations),
     workerName: options.workerName,
   };
   const bound = bind(features, deps);
 
   const httpApp = createHttpApp(
     bound,
-    { auth, limiter: ports.limiter, logger },
+    {
+      auth,
+      limiter: ports.limiter,
+      logger,
+      signedUrls,
+      files: { workspace: () => ports.blobs.workspace(), maxBytes: config.uploads.maxFileBytes },
+    },
     {
       origins: config.origins,
       corsCredentials: config.corsCredentials,

@@ -11,6 +11,10 @@ import { memoryMatchPool } from './features/matching/pool.memory.ts';
 import { redisMatchPool } from './features/matching/pool.redis.ts';
 import { returningMatchPool } from './features/matching/pool.returning.ts';
 import type { MatchPool } from './features/matching/pool.ts';
+import { diskBlobs } from './features/uploads/blobs.disk.ts';
+import type { Blobs } from './features/uploads/blobs.ts';
+import { nativeMedia } from './features/uploads/media.native.ts';
+import type { Media } from './features/uploads/media.ts';
 import { redisRoster } from './features/presence/roster.redis.ts';
 import { memoryRoster, type Roster } from './features/presence/roster.ts';
 import { remotePorts, type PortMap, type Wire } from './kernel/bridge.ts';
@@ -47,7 +51,13 @@ export interface StatePorts {
   readonly owners: Owners;
 }
 
-export type Ports = StatePorts & Stores;
+/** What stays on this machine, or in a directory that all nodes see. */
+export interface FilePorts {
+  readonly blobs: Blobs;
+  readonly media: Media;
+}
+
+export type Ports = StatePorts & Stores & FilePorts;
 
 /** Which implementation each kind of port has, as the banner, `/api/status` and the other nodes are told. */
 export function describeBackends(config: Config): {
@@ -199,14 +209,15 @@ interface WorkerNeeds {
 export async function openWorkerBackends(config: Config, needs: WorkerNeeds): Promise<WorkerBackends> {
   const [state, storage] = await Promise.all([workerState(config, needs), workerStorage(config, needs)]);
   const { limiter } = state.ports;
+  const files = { blobs: diskBlobs(config.uploadDir), media: nativeMedia() };
   return {
-    ports: { ...state.ports, limiter: withLocalRefusals(limiter, needs.clock), ...storage.stores },
+    ports: { ...state.ports, limiter: withLocalRefusals(limiter, needs.clock), ...storage.stores, ...files },
     adapter: state.adapter,
     adapterIsUp: state.adapterIsUp,
     shared: state.shared,
     lost: () => [...state.lost(), ...storage.lost()],
     async close() {
-      await Promise.all([state.close(), storage.close()]);
+      await Promise.all([state.close(), storage.close(), files.media.close()]);
     },
   };
 }

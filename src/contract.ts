@@ -7,6 +7,7 @@ import { moderationContract } from './features/moderation/contract.ts';
 import { opsContract } from './features/ops/contract.ts';
 import { presenceContract } from './features/presence/contract.ts';
 import { rtcContract } from './features/rtc/contract.ts';
+import { uploadsContract } from './features/uploads/contract.ts';
 
 /** The whole wire, merged from the features' contracts. Safe to import in a browser. */
 export const contracts = [
@@ -16,6 +17,7 @@ export const contracts = [
   matchingContract,
   rtcContract,
   conversationsContract,
+  uploadsContract,
   moderationContract,
 ] as const;
 

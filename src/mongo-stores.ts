@@ -13,6 +13,7 @@ import { conversationModel } from './features/conversations/stored-conversation.
 import { messageModel } from './features/conversations/stored-message.mongo.ts';
 import { blocksModel, mongoBlocks } from './features/moderation/blocks.mongo.ts';
 import { mongoReports, reportModel } from './features/moderation/reports.mongo.ts';
+import { mongoUploads, uploadModel } from './features/uploads/uploads.mongo.ts';
 import { SCHEMA_RELEASE } from './schema-release.ts';
 import type { Stores } from './sqlite-stores.ts';
 
@@ -25,6 +26,7 @@ export function mongoStores(mongo: Mongo): Stores {
     reports: answering(mongoReports(mongo)),
     conversations: answering(mongoConversations(mongo)),
     messages: answering(mongoMessages(mongo)),
+    uploads: answering(mongoUploads(mongo)),
   };
 }
 
@@ -35,6 +37,7 @@ const models: { readonly [N in keyof Stores]: readonly ((mongo: Mongo) => Indexe
   reports: [reportModel],
   conversations: [conversationModel, membershipModel],
   messages: [messageModel, counterModel],
+  uploads: [uploadModel],
 };
 
 /** A change of what is stored already. Whatever it did when it was killed, it can be begun again. */
@@ -45,7 +48,7 @@ export interface MongoMigration {
   run(mongo: Mongo): Promise<void>;
 }
 
-/** In their order. Release 2 brought new collections and optional fields only, which are made and read as they are needed. */
+/** In their order. Releases 2 and 3 brought new collections and optional fields only, which are made and read as they are needed. */
 const migrations: readonly MongoMigration[] = [];
 
 interface Schema {

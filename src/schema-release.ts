@@ -3,4 +3,4 @@
  * one with each version that changes the schema. Each change leaves the data readable and writable for the release before it, because
  * workers of both run side by side in a roll: a storage may therefore be one release ahead of the code, and no more.
  */
-export const SCHEMA_RELEASE = 2;
+export const SCHEMA_RELEASE = 3;

@@ -11,11 +11,13 @@ import { sqliteConversations } from './features/conversations/conversations.sqli
 import { messageReads, type MessageStore } from './features/conversations/messages.ts';
 import { sqliteMessages } from './features/conversations/messages.sqlite.ts';
 import { conversationsTables } from './features/conversations/stored-conversation.sqlite.ts';
-import { messagesTable } from './features/conversations/stored-message.sqlite.ts';
+import { messagesTable, uploadOfMessages } from './features/conversations/stored-message.sqlite.ts';
 import { blockReads, type BlockStore } from './features/moderation/blocks.ts';
 import { blocksTable, sqliteBlocks } from './features/moderation/blocks.sqlite.ts';
 import { reportReads, type ReportStore } from './features/moderation/reports.ts';
 import { reportsTable, sqliteReports } from './features/moderation/reports.sqlite.ts';
+import { uploadReads, type UploadStore } from './features/uploads/uploads.ts';
+import { sqliteUploads, uploadsTables } from './features/uploads/uploads.sqlite.ts';
 
 /** Everything that is stored for good, whatever stores it. */
 export interface Stores {
@@ -25,6 +27,7 @@ export interface Stores {
   readonly reports: ReportStore;
   readonly conversations: ConversationStore;
   readonly messages: MessageStore;
+  readonly uploads: UploadStore;
 }
 
 type SyncStores = { readonly [N in keyof Stores]: Sync<Stores[N]> };
@@ -38,6 +41,8 @@ export const migrations: readonly Migration[] = [
   conversationsTables,
   messagesTable,
   profilesAndExternals,
+  uploadsTables,
+  uploadOfMessages,
 ];
 
 const reads: { readonly [N in keyof Stores]: readonly (keyof Stores[N])[] } = {
@@ -47,6 +52,7 @@ const reads: { readonly [N in keyof Stores]: readonly (keyof Stores[N])[] } = {
   reports: reportReads,
   conversations: conversationReads,
   messages: messageReads,
+  uploads: uploadReads,
 };
 
 export function syncStores(db: Sqlite): SyncStores {
@@ -57,6 +63,7 @@ export function syncStores(db: Sqlite): SyncStores {
     reports: sqliteReports(db),
     conversations: sqliteConversations(db),
     messages: sqliteMessages(db),
+    uploads: sqliteUploads(db),
   };
 }
 
@@ -68,6 +75,7 @@ function mapStores(make: <N extends keyof Stores>(name: N) => Stores[N]): Stores
     reports: make('reports'),
     conversations: make('conversations'),
     messages: make('messages'),
+    uploads: make('uploads'),
   };
 }
 

@@ -17,6 +17,7 @@ import {
 import { messageCopy } from './features/conversations/messages.copy.ts';
 import { blockCopy } from './features/moderation/blocks.copy.ts';
 import { reportCopy } from './features/moderation/reports.copy.ts';
+import { uploadCopy } from './features/uploads/uploads.copy.ts';
 import { silentLogger, type Logger } from './kernel/logger.ts';
 import { alone, bringUpToDate, copyInto } from './mongo-stores.ts';
 import { migrations, type Stores } from './sqlite-stores.ts';
@@ -29,6 +30,7 @@ export const copies: { readonly [N in keyof Stores]: readonly [Copy, ...Copy[]] 
   reports: [reportCopy],
   conversations: [conversationCopy, membershipCopy],
   messages: [messageCopy, counterCopy],
+  uploads: [uploadCopy],
 };
 
 /** By what the operator is told: the store's name, and what more it has by that of its collection. */

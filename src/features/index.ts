@@ -5,6 +5,7 @@ import { moderationFeature } from './moderation/feature.ts';
 import { opsFeature } from './ops/feature.ts';
 import { presenceFeature } from './presence/feature.ts';
 import { rtcFeature } from './rtc/feature.ts';
+import { uploadsFeature } from './uploads/feature.ts';
 
 /** Every feature, in start order: the only list. A connection is set up in this order and cleaned up in the reverse. */
 export const features = [
@@ -14,5 +15,6 @@ export const features = [
   matchingFeature,
   rtcFeature,
   conversationsFeature,
+  uploadsFeature,
   moderationFeature,
 ] as const;

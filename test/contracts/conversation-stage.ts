@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import type { Conversation, ConversationStore } from '../../src/features/conversations/conversations.ts';
-import type { Draft, Message, MessageStore } from '../../src/features/conversations/messages.ts';
+import type { Attachment, Draft, Message, MessageStore } from '../../src/features/conversations/messages.ts';
 import { nextId, NOW } from './account-record.ts';
 import type { StorageBackend, StorageUnderTest } from './storage-backends.ts';
 
@@ -109,3 +109,16 @@ export function stageOf({ open }: StorageBackend) {
     },
   };
 }
+
+/** A voice note. */
+export const attachment: Attachment = {
+  url: '/uploads/AAAAAAAAAAAAAAAAAAAAAA',
+  fileName: 'a.ogg',
+  upload: {
+    id: 'AAAAAAAAAAAAAAAAAAAAAA',
+    mimeType: 'audio/ogg',
+    size: 7_000,
+    dimensions: null,
+    sound: { durationMs: 3_020, waveform: [0, 50, 100] },
+  },
+};

@@ -2,7 +2,18 @@ import { describe, expect, it } from 'vitest';
 import { limits } from '../../src/features/conversations/contract.ts';
 import type { Message } from '../../src/features/conversations/messages.ts';
 import { NOW } from './account-record.ts';
-import { ann, bob, cy, dan, idsOf, nobody, problem, seqs, type Stage } from './conversation-stage.ts';
+import {
+  ann,
+  attachment,
+  bob,
+  cy,
+  dan,
+  idsOf,
+  nobody,
+  problem,
+  seqs,
+  type Stage,
+} from './conversation-stage.ts';
 
 /** Edits, deletions, reactions, and how they are found. */
 export function changingContract(stage: Stage): void {
@@ -20,7 +31,6 @@ const isNow = (time: number | null) => Math.abs(time! - Date.now()) < 60_000;
 function editing({ messages, group, say }: Stage): void {
   it('changes the text, says when, and nothing else', async () => {
     const id = await group();
-    const attachment = { url: '/uploads/7', fileName: 'a.pdf' };
     const [one, other] = await say(id, { type: 'file', attachment, hiddenFrom: [bob] }, {});
     const edited = await messages().edit(one!.id, 'better', NOW);
     expect(edited).toEqual({ ...one, text: 'better', editedAt: aTime, changedAt: edited!.editedAt });
@@ -44,7 +54,6 @@ function editing({ messages, group, say }: Stage): void {
 function deleting({ messages, group, say, all }: Stage): void {
   it('takes text, attachment and reactions; the number stays', async () => {
     const id = await group();
-    const attachment = { url: '/uploads/7', fileName: 'a.pdf' };
     const [one] = await say(id, { type: 'voice', attachment, hiddenFrom: [bob] }, {});
     await messages().react(one!.id, cy, '👍');
     await messages().edit(one!.id, 'edited', 0);

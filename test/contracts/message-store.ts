@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { NOW, nextId } from './account-record.ts';
 import {
+  attachment,
   ann,
   bob,
   conversation,
@@ -37,7 +38,7 @@ function appending({ messages, conversations, group, named, say, all, position }
       draft({ text: 'hello', hiddenFrom: [bob, '13'] }),
       draft({ senderId: 'guest:11', senderName: 'Guest-1', text: '“O’Brien”\n\t{"$gt": 1} 😀' }),
       draft({ senderId: '0', type: 'system', senderName: '' }),
-      draft({ type: 'file', text: '', attachment: { url: '/uploads/7', fileName: 'a.pdf' } }),
+      draft({ type: 'file', text: '', attachment }),
     ];
     const expected = drafts.map((one, i) => stored(one, id, i + 1));
     expect(await messages().append(id, drafts)).toEqual(

@@ -13,8 +13,9 @@ import { migrations, sqliteStores, type Stores } from '../../src/sqlite-stores.t
 import { copies, copyStorage, embeddedAccounts } from '../../src/storage-copy.ts';
 import { describeMongo, startMongo, withDatabase, type MongoUnderTest } from '../harness/mongo.ts';
 import { account, guestAccount, nextId, NOW } from './account-record.ts';
-import { conversation, direct, draft, named, nobody } from './conversation-stage.ts';
+import { attachment, conversation, direct, draft, named, nobody } from './conversation-stage.ts';
 import { temporaryDir } from './storage-backends.ts';
+import { asAvatar, inMatch, inMessage, upload, voice } from './upload-stage.ts';
 
 const program = fileURLToPath(new URL('../../src/storage-copy.ts', import.meta.url));
 
@@ -105,6 +106,7 @@ await describeMongo('copying the storage', 'server', () => {
     await stores.reports.add(report);
     await stores.reports.add({ ...report, id: nextId(), details: null, matchId: null });
     await converse(stores);
+    await share(stores);
   }
 
   const bikes = conversation({ ownerId: ann.id });
@@ -117,7 +119,7 @@ await describeMongo('copying the storage', 'server', () => {
   const posted = [
     draft({ senderId: ann.id, text: 'hello', retry: { key: 't:one', formerKey: null, since: 0 } }),
     draft({ senderId: 'guest:1', hiddenFrom: [bob.id, ann.id], text: '“hi”\n$x' }),
-    draft({ senderId: bob.id, type: 'file', text: '', attachment: { url: '/uploads/1', fileName: 'a.pdf' } }),
+    draft({ senderId: bob.id, type: 'file', text: '', attachment }),
     draft({ senderId: '0', type: 'system', createdAt: NOW + 1 }),
   ];
 
@@ -158,6 +160,30 @@ await describeMongo('copying the storage', 'server', () => {
     };
   }
 
+  const [shared, note] = [upload({ ownerId: ann.id }), voice({ ownerId: bob.id })];
+
+  async function share({ uploads }: Stores): Promise<void> {
+    for (const one of [shared, note, upload({ ownerId: ann.id })]) await uploads.create(one);
+    const uses = [
+      inMessage('7', bikes.id),
+      inMatch('m1', NOW + 5, bob.id),
+      inMatch('$m', NOW + 9, bob.id),
+      asAvatar,
+    ];
+    for (const use of uses) await uploads.use(shared.id, ann.id, use);
+    await uploads.use(note.id, bob.id, inMatch('m1', NOW + 5, ann.id));
+  }
+
+  const byText = <T>(all: readonly T[]) => all.map((each) => JSON.stringify(each)).toSorted();
+
+  async function sharedOf({ uploads }: Stores) {
+    const found = await Promise.all([shared.id, note.id].map((id) => uploads.find(id)));
+    return {
+      found: found.map((one) => ({ ...one, uses: byText(one?.uses ?? []) })),
+      matches: byText(await uploads.matchesBeyond(NOW, 9)),
+    };
+  }
+
   /** What can be asked of stores, of everything that the tests put there. */
   async function everything(stores: Stores) {
     const { accounts, sessions, blocks, reports } = stores;
@@ -171,6 +197,7 @@ await describeMongo('copying the storage', 'server', () => {
       between: await blocks.betweenAny(ann.id, [guest.id, bob.id]),
       reports: await reports.newest(10, null),
       conversed: await conversed(stores),
+      shared: await sharedOf(stores),
     };
   }
 
@@ -193,6 +220,7 @@ await describeMongo('copying the storage', 'server', () => {
       'memberships: 7 copied',
       'messages: 4 copied',
       'counters: 5 copied',
+      'uploads: 3 copied',
     ]) {
       expect(said).toContain(line);
     }
@@ -200,6 +228,10 @@ await describeMongo('copying the storage', 'server', () => {
     expect(embeddedAccounts(dir.path)).toBe(3);
 
     // And they decide as before.
+    const { uploads } = stores;
+    await expect(uploads.remove(shared.id, ann.id)).rejects.toMatchObject({ code: 'CONFLICT' });
+    expect(await uploads.removeOrphans({ createdBefore: NOW, now: NOW + 5 }, 9)).toEqual([note.id]);
+    expect(await uploads.removeOrphans({ createdBefore: NOW + 1, now: NOW + 9 }, 9)).toHaveLength(1);
     const again = { presented: phone.refreshId, next: 'n', expiresAt: NOW + 2_000, ip: '' };
     expect(await stores.sessions.rotate(phone.id, again, NOW)).toBe('ok');
     await expect(stores.accounts.create(account({ username: 'ANN' }))).rejects.toMatchObject({
@@ -374,7 +406,7 @@ await describeMongo('copying the storage', 'server', () => {
       );
     expect(await run({ MONGODB_URI: uri })).toMatchObject({
       code: 0,
-      text: expect.stringMatching(/counters: 5 compared, all the same\nEverything is in the database test_/),
+      text: expect.stringMatching(/uploads: 3 compared, all the same\nEverything is in the database test_/),
     });
     await users().deleteOne({ _id: Number(ann.id) as never });
     expect(await run({ MONGODB_URI: uri })).toMatchObject({

@@ -8,6 +8,7 @@ import { mongoLeases, mongoStores } from '../../src/mongo-stores.ts';
 import type { Stores } from '../../src/sqlite-stores.ts';
 import { account, guestAccount, NOW } from './account-record.ts';
 import { direct, draft, named } from './conversation-stage.ts';
+import { inMessage, uploadId } from './upload-stage.ts';
 
 export interface Race {
   readonly race: RaceName;
@@ -101,6 +102,13 @@ const races = {
     const came =
       joined.status === 'fulfilled' ? joined.value.map(() => 'came').join() : asAppError(joined.reason).code;
     return `${left.value.left} ${left.value.removed} ${came}`;
+  },
+  /** Of uploads 0, 1, … that the test made: one of them sweeps while the others use. */
+  useOrSweep: async ({ uploads }: Stores, round: number) => {
+    // The sweeps begin with the same few: so they need more of them, and less time.
+    await delay(Math.random() * (me === '0' ? 300 : 900));
+    if (me === '0') return (await uploads.removeOrphans({ createdBefore: NOW + 1, now: NOW }, 2)).join();
+    return (await uploads.use(uploadId(round), '7', inMessage(me))) ? 'used' : 'gone';
   },
   lease: async (_: Stores, round: number) => (await leases.hold(`role ${round}`, me, 60_000)) || undefined,
 } satisfies Record<string, (stores: Stores, round: number) => Promise<unknown>>;

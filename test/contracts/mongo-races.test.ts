@@ -14,6 +14,7 @@ import { describeMongo, startMongo, type MongoUnderTest } from '../harness/mongo
 import { guestAccount, NOW } from './account-record.ts';
 import { conversation, draft, named } from './conversation-stage.ts';
 import type { Outcomes, RaceName } from './mongo-racer.ts';
+import { upload, uploadId } from './upload-stage.ts';
 
 const PROCESSES = 4;
 const ROUNDS = 40;
@@ -121,6 +122,20 @@ await describeMongo('four processes with one MongoDB', 'server', () => {
     await Promise.all(guests.map((guest) => stores.accounts.create(guest)));
     const removed = (await race('sweep', 1)).flat().flatMap((ids) => ids.split(',').filter(Boolean));
     expect(removed.toSorted()).toEqual(guests.map(({ id }) => id).toSorted());
+  });
+
+  it('sweep an upload or use it: never both', async () => {
+    const ids = Array.from({ length: ROUNDS }, (_, round) => uploadId(round));
+    for (const id of ids) await stores.uploads.create(upload({ id, ownerId: '7' }));
+    const answers = await race('useOrSweep', ROUNDS);
+    const swept = answers.flatMap(([ids]) => ids!.split(',').filter(Boolean));
+    for (const [round, [, ...said]] of answers.entries()) {
+      const goes = swept.filter((id) => id === ids[round]).length;
+      const [expected, uses] = goes === 1 ? ['gone', undefined] : ['used', PROCESSES - 1];
+      expect([goes <= 1, said]).toEqual([true, all(PROCESSES - 1, expected)]);
+      expect((await stores.uploads.find(ids[round]!))?.uses.length).toBe(uses);
+    }
+    console.table({ 'sweeping and using': { swept: swept.length, used: ROUNDS - swept.length } });
   });
 
   it('hold each name once', async () => {

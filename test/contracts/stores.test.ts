@@ -5,6 +5,7 @@ import { messageStoreContract } from './message-store.ts';
 import { reportStoreContract } from './report-store.ts';
 import { sessionStoreContract } from './session-store.ts';
 import { storageBackends } from './storage-backends.ts';
+import { uploadStoreContract } from './upload-store.ts';
 
 for (const backend of storageBackends) {
   accountStoreContract(backend);
@@ -13,4 +14,5 @@ for (const backend of storageBackends) {
   reportStoreContract(backend);
   conversationStoreContract(backend);
   messageStoreContract(backend);
+  uploadStoreContract(backend);
 }

@@ -1,9 +1,11 @@
 import { accountsFeature } from '../../src/features/accounts/feature.ts';
 import type { SignedIn } from '../../src/features/accounts/service.ts';
+import { createUploadDesk } from '../../src/features/uploads/desk.ts';
 import type { Connection, Identity } from '../../src/kernel/connection.ts';
 import { memoryLeases } from '../../src/kernel/leases.ts';
 import { createLifecycle } from '../../src/kernel/lifecycle.ts';
 import { silentLogger } from '../../src/kernel/logger.ts';
+import { createSignedUrls } from '../../src/kernel/signed-urls.ts';
 import { jwtConfig, type Desk } from './accounts-desk.ts';
 
 export interface FakeSocket extends Connection {
@@ -47,6 +49,11 @@ export async function accountSockets(desk: Desk) {
       tell: (topic, news) => void (under.isHeard && hearing.get(topic)?.(news as never)),
       hear: (topic, listener) => void hearing.set(topic, listener),
     },
+    uploadDesk: createUploadDesk({
+      uploads: desk.stores.uploads,
+      signedUrls: createSignedUrls(['a secret'], desk.clock, 1_000),
+      clock: desk.clock,
+    }),
     facts: desk.facts,
     leases: memoryLeases(desk.clock),
     owner: 'w1',

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Cluster, ClusterOptions } from './cluster.ts';
 import { startCluster } from './cluster.ts';
 import { startOwnMongo } from './mongo.ts';
@@ -28,7 +31,10 @@ export interface NodesOptions extends ClusterOptions {
 export async function startNodes(options: NodesOptions = {}): Promise<Nodes> {
   const { workers = 2, env = {}, envOf = async () => ({}) } = options;
   const [redis, mongo] = await Promise.all([startRedis(), startOwnMongo()]);
-  const shared = { REDIS_URL: redis.url, MONGODB_URI: mongo.uri, JWT_SECRET: SECRET, ...env };
+  // As the README says: one directory that all of them see.
+  const uploadDir = mkdtempSync(join(tmpdir(), 'realtime-chat-uploads-'));
+  const backends = { REDIS_URL: redis.url, MONGODB_URI: mongo.uri, UPLOAD_DIR: uploadDir };
+  const shared = { ...backends, JWT_SECRET: SECRET, ...env };
   const nodes = await Promise.all(
     ['n1', 'n2'].map(async (nodeId) =>
       startCluster({ workers, env: { ...shared, ...(await envOf(nodeId, shared)), NODE_ID: nodeId } }),
@@ -80,6 +86,7 @@ export async function startNodes(options: NodesOptions = {}): Promise<Nodes> {
       await nginx.stop();
       const codes = await Promise.all(nodes.map((node) => node.stop()));
       await Promise.all([redis.stop(), mongo.close()]);
+      rmSync(uploadDir, { recursive: true, force: true });
       return codes.find((code) => code !== 0) ?? 0;
     },
   };

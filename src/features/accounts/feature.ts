@@ -38,6 +38,7 @@ export interface AccountNeeds {
     connectionsOf(userId: string): Promise<number>;
   };
   readonly blocks: ProfileNeeds['blocks'];
+  readonly uploadDesk: ProfileNeeds['uploadDesk'];
   readonly config: {
     readonly nodeId: string;
     readonly jwt: TokenSecrets & {

@@ -20,6 +20,14 @@ export interface Found {
 
 export const isOpen = ({ type }: Conversation): boolean => type === 'public' || type === 'stream';
 
+/** Whether a user may read what is written there. */
+export const conversationReaders =
+  (conversations: Pick<ConversationStore, 'find'>) =>
+  async (conversationId: string, userId: string): Promise<boolean> => {
+    const found = await conversations.find(conversationId, userId);
+    return found !== null && (found.membership !== null || isOpen(found.conversation));
+  };
+
 /** The same whether it does not exist or is not the caller's. */
 export const noConversation = () => new AppError('NOT_FOUND', 'There is no such conversation.');
 

@@ -2,12 +2,14 @@ import { z } from 'zod';
 import { contractOf, request, route } from '../../kernel/contract.ts';
 import { Id, optional, Timestamp } from '../../kernel/schemas.ts';
 import {
+  Caption,
   ConversationName,
   ConversationRef,
   limits,
   MessageText,
   MessageType,
   TempId,
+  UploadUrl,
 } from './common.contract.ts';
 
 /** D's channels. Ids are JSON numbers; both forms are accepted. */
@@ -40,6 +42,10 @@ export const ChannelMessage = z.object({
 });
 export type ChannelMessage = z.infer<typeof ChannelMessage>;
 
+const Text = z.object({ url: optional(z.never()), text: MessageText, tempId: optional(TempId) });
+/** With an upload of the sender's own. */
+const FileText = z.object({ url: UploadUrl, text: optional(Caption), tempId: optional(TempId) });
+
 const PageQuery = z.object({
   limit: z.coerce.number().int().min(1).max(limits.pageMax).default(limits.pageDefault),
   before: Id.optional(),
@@ -67,7 +73,10 @@ export const channelsContract = contractOf({
       args: [
         z.object({
           type: z.literal('channel.message'),
-          data: z.object({ channel_id: ConversationRef, text: MessageText, tempId: optional(TempId) }),
+          data: z.union([
+            Text.extend({ channel_id: ConversationRef }),
+            FileText.extend({ channel_id: ConversationRef }),
+          ]),
         }),
       ],
       ack: z.object({ message: ChannelMessage }),
@@ -121,13 +130,8 @@ export const channelsContract = contractOf({
     /** To a channel, or to a user, whose direct channel it opens. */
     'POST /messages': route({
       body: z.union([
-        z.object({ channelId: ConversationRef, text: MessageText, tempId: optional(TempId) }),
-        z.object({
-          channelId: optional(z.never()),
-          receiverId: Id,
-          text: MessageText,
-          tempId: optional(TempId),
-        }),
+        ...[Text, FileText].map((said) => said.extend({ channelId: ConversationRef })),
+        ...[Text, FileText].map((said) => said.extend({ channelId: optional(z.never()), receiverId: Id })),
       ]),
       data: ChannelMessage,
       status: 201,

@@ -5,6 +5,7 @@ import type { Channel, channelsContract } from './channels.contract.ts';
 import { ConversationName } from './common.contract.ts';
 import type { Listed } from './history.ts';
 import type { Shown } from './messaging.ts';
+import { contentInD } from './content.ts';
 import { channelMessage, iso } from './render.ts';
 import type { Conversations } from './service.ts';
 
@@ -79,8 +80,10 @@ export function channelsDialect(
         connection.emit('left_channel', place);
         return place;
       },
-      async message(connection, { data: { channel_id: ref, text, tempId } }) {
-        return { message: show(await messaging.sendAs(userOf(connection), ref, { text, tempId })) };
+      async message(connection, { data }) {
+        return {
+          message: show(await messaging.sendAs(userOf(connection), data.channel_id, contentInD(data))),
+        };
       },
     },
 
@@ -128,7 +131,7 @@ export function channelsDialect(
           typeof body.channelId === 'string'
             ? body.channelId
             : (await members.openDirect(identity!, body.receiverId)).conversation.id;
-        return show(await messaging.sendAs(identity!, ref, body));
+        return show(await messaging.sendAs(identity!, ref, contentInD(body)));
       },
       async 'GET /messages/friend/:friendId'({ identity, params: { friendId }, query }) {
         const direct = await members.directWith(identity!, friendId);

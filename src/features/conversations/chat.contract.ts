@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { contractOf, request, route } from '../../kernel/contract.ts';
 import { Id, optional, PublicUser, Timestamp } from '../../kernel/schemas.ts';
 import { PairMessage, PairMessagePush } from '../matching/contract.ts';
+import { Uploaded } from '../uploads/contract.ts';
 import {
   ConversationName,
   ConversationRef,
@@ -11,6 +12,8 @@ import {
   MessageType,
   Reaction,
   TempId,
+  UploadContent,
+  UploadType,
 } from './common.contract.ts';
 
 /** C's chats, and what our own page needs beside them. A chat's id is the name it was made by, or its number as a string. */
@@ -27,8 +30,11 @@ export const ChatMessage = z.object({
   type: MessageType,
   /** Empty when `deleted`. */
   content: z.string(),
+  /** Signed. */
   url: z.string().nullable(),
   fileName: z.string().nullable(),
+  /** Of `file` and `voice`. It may be gone: then its URLs answer NOT_FOUND. */
+  upload: Uploaded.nullable(),
   senderId: z.string(),
   sender: PublicUser,
   /** The sender's own name for it, in the acknowledgement and in the push that follows. */
@@ -71,9 +77,18 @@ const Joined = z.object({
   readSeq: z.number(),
 });
 
-export const ChatSend = z.object({
+const ChatSay = z.object({
   chatId: ConversationRef,
+  type: optional(z.literal('text')),
   content: MessageText,
+  tempId: optional(TempId),
+});
+
+/** NOT_FOUND for an upload that is not the sender's own. */
+const ChatSendUpload = z.object({
+  chatId: ConversationRef,
+  type: UploadType,
+  content: UploadContent,
   tempId: optional(TempId),
 });
 
@@ -143,7 +158,7 @@ export const chatContract = contractOf({
      * never stored (NOT_MATCHED without one, UNAVAILABLE while the partner is away).
      */
     'chat:message': request({
-      args: [z.union([ChatSend, PartnerSend])],
+      args: [z.union([ChatSay, ChatSendUpload, PartnerSend])],
       ack: z.union([
         z.object({
           chatId: z.string(),

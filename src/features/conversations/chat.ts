@@ -3,6 +3,7 @@ import { AppError } from '../../kernel/errors.ts';
 import type { Behaviour } from '../../kernel/feature.ts';
 import type { PairTalk } from '../matching/contract.ts';
 import type { ChatInfo, chatContract } from './chat.contract.ts';
+import { contentOf } from './content.ts';
 import type { Listed, Place } from './history.ts';
 import type { Joined } from './joining.ts';
 import type { Shown } from './messaging.ts';
@@ -65,8 +66,8 @@ export function chatDialect(
       },
       async 'chat:message'(connection, said) {
         if (typeof said.chatId !== 'string') return needs.pairTalk.say(connection.id, said);
-        const { chatId: ref, content: text, tempId } = said;
-        const sent = await messaging.sendFrom(connection, ref, { text, tempId });
+        const { chatId: ref, tempId } = said;
+        const sent = await messaging.sendFrom(connection, ref, contentOf(said));
         void talk.typing.stop(connection, sent.conversation);
         const message = show(sent, tempId ?? undefined);
         return {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { boundedText, cleaned, Id } from '../../kernel/schemas.ts';
+import { boundedText, cleaned, Id, optional } from '../../kernel/schemas.ts';
 
 /** What the three dialects share: `chat.contract.ts` (C), `channels.contract.ts` (D), `rooms.contract.ts` (E). */
 
@@ -46,6 +46,17 @@ export const ConversationRef = z.union([Id, Handle]);
 export const MessageText = boundedText(limits.textLength)
   .transform(cleaned)
   .refine((text) => text.trim().length > 0, 'must not be empty');
+
+/** Beside an upload; may be empty. */
+export const Caption = boundedText(limits.textLength).transform(cleaned);
+
+/** Names an upload of the sender's own: its URL, signed or not, or its id. */
+export const UploadUrl = z.string().min(1).max(2_048);
+
+/** The answer to an upload (with a `caption`, where there is one to say), or its URL. */
+export const UploadContent = z.union([UploadUrl, z.looseObject({ caption: optional(Caption) })]);
+
+export const UploadType = z.enum(['file', 'voice']);
 
 /** What a client calls a message before it has an id (CONTRACT 24). */
 export const TempId = z.string().min(1).max(limits.tempIdLength);

@@ -16,5 +16,7 @@ export const conversationsContract = contractOf({
 /** In-process announcements of this feature. */
 export interface ConversationFacts {
   /** Stored and on its way to those who have the conversation open. */
+  'message.removed': { messageId: string; uploadId: string | null };
+  'conversation.removed': { conversationId: string };
   'message.posted': { conversationId: string; messageId: string; seq: number; senderId: string };
 }

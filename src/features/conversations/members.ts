@@ -1,12 +1,13 @@
 import type { UserIdentity } from '../../kernel/connection.ts';
 import { AppError } from '../../kernel/errors.ts';
+import type { Facts } from '../../kernel/facts.ts';
 import type { Ids } from '../../kernel/ids.ts';
 import type { Outbox } from '../../kernel/outbox.ts';
 import { roomOf } from '../../kernel/rooms.ts';
 import type { PublicUser } from '../../kernel/schemas.ts';
 import { noConversation, refuseDirect, type Access } from './access.ts';
 import type { ConversationPushes } from './broadcast.ts';
-import { limits } from './contract.ts';
+import { limits, type ConversationFacts } from './contract.ts';
 import type { Conversation, ConversationStore } from './conversations.ts';
 import type { Joining } from './joining.ts';
 import type { MessageStore } from './messages.ts';
@@ -21,6 +22,7 @@ export interface MembersNeeds {
   readonly presence: { onlineAmong(userIds: readonly string[]): Promise<readonly string[]> };
   readonly joining: Pick<Joining, 'end' | 'endAll'>;
   readonly outbox: Outbox<ConversationPushes>;
+  readonly facts: Facts<ConversationFacts>;
   readonly ids: Ids;
   readonly clock: { now(): number };
 }
@@ -143,6 +145,7 @@ export function createMembers(needs: MembersNeeds) {
       const { id } = await access.owned(ref, who);
       const members = await conversations.members(id, limits.members);
       await conversations.remove(id);
+      await needs.facts.announce('conversation.removed', { conversationId: id });
       joining.endAll(
         id,
         members.map(({ userId }) => userId),

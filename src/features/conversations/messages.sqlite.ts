@@ -72,7 +72,7 @@ export function sqliteMessages(db: Sqlite): Sync<MessageStore> {
   const insert = (conversationId: number, seq: number, draft: Draft) =>
     db.run(
       `INSERT INTO messages (id, conversation_id, seq, sender_id, retry_key, created_at, hidden_from, sender_name, type, text,
-         url, file_name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+         url, file_name, upload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
       rowId(draft.id),
       conversationId,
       seq,
@@ -85,6 +85,7 @@ export function sqliteMessages(db: Sqlite): Sync<MessageStore> {
       draft.text,
       draft.attachment?.url ?? null,
       draft.attachment?.fileName ?? null,
+      draft.attachment && JSON.stringify(draft.attachment.upload),
     ) > 0;
 
   function byId(id: string): Message | null {
@@ -206,7 +207,7 @@ export function sqliteMessages(db: Sqlite): Sync<MessageStore> {
 
     remove(id) {
       db.run(
-        `UPDATE messages SET text = '', url = NULL, file_name = NULL, reactions = NULL, deleted_at = ?1, changed_at = ?1
+        `UPDATE messages SET text = '', url = NULL, file_name = NULL, upload = NULL, reactions = NULL, deleted_at = ?1, changed_at = ?1
          WHERE id = ?2 AND deleted_at IS NULL`,
         Date.now(),
         rowId(id),

@@ -1,3 +1,4 @@
+import type { Uploaded, UploadDetails } from '../uploads/contract.ts';
 import type { MessageType } from './contract.ts';
 
 /** Times are milliseconds since the epoch. */
@@ -27,8 +28,12 @@ export interface Message {
 }
 
 export interface Attachment {
+  /** Not signed. */
   readonly url: string;
   readonly fileName: string;
+  readonly upload: UploadDetails;
+  /** With URLs that work, for whoever may read the message; never stored (`messages.shown.ts`). */
+  readonly shown?: Uploaded;
 }
 
 /** How a message that is sent again is known (CONTRACT 24; made by `retryOf`). */

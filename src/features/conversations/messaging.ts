@@ -1,13 +1,15 @@
 import type { Connection, Identity } from '../../kernel/connection.ts';
-import { AppError } from '../../kernel/errors.ts';
+import { AppError, asAppError } from '../../kernel/errors.ts';
+import type { Facts } from '../../kernel/facts.ts';
 import type { Ids } from '../../kernel/ids.ts';
 import type { Outbox } from '../../kernel/outbox.ts';
 import type { PublicUser } from '../../kernel/schemas.ts';
+import type { UploadDesk } from '../uploads/contract.ts';
 import type { Access } from './access.ts';
 import { dialectRoom, hidden, type ConversationPushes } from './broadcast.ts';
-import type { MessageType } from './contract.ts';
+import type { ConversationFacts, MessageType } from './contract.ts';
 import type { Conversation, ConversationStore } from './conversations.ts';
-import type { Attachment, Message, MessageStore } from './messages.ts';
+import type { Appended, Attachment, Message, MessageStore } from './messages.ts';
 import type { Openings } from './openings.ts';
 import { sendersOf } from './profiles.ts';
 import { chatMessage, reactionsOf, refOf } from './render.ts';
@@ -25,12 +27,15 @@ export interface MessagingNeeds {
   readonly ids: Ids;
   readonly clock: { now(): number };
   readonly config: { readonly editWindowMs: number };
+  readonly facts: Facts<ConversationFacts>;
+  readonly uploadDesk: Pick<UploadDesk, 'inMessage' | 'moved'>;
 }
 
 export interface Content {
   readonly type?: MessageType;
   readonly text: string;
-  readonly attachment?: Attachment | null;
+  /** Names an upload of the sender's own. */
+  readonly upload?: string | Record<string, unknown> | undefined;
   readonly tempId?: string | null | undefined;
 }
 
@@ -47,7 +52,7 @@ export const noMessage = () => new AppError('NOT_FOUND', 'There is no such messa
 const SYSTEM = { id: '0', username: 'system', avatar: null };
 
 export function createMessaging(needs: MessagingNeeds) {
-  const { access, openings, writer, conversations, messages, outbox, ids, clock } = needs;
+  const { access, openings, writer, conversations, messages, outbox, ids, clock, uploadDesk } = needs;
 
   const profileOf = (who: Identity): PublicUser => ({
     id: who.id,
@@ -58,10 +63,15 @@ export function createMessaging(needs: MessagingNeeds) {
   async function post(
     conversation: Conversation,
     sender: PublicUser,
-    { type = 'text', text, attachment = null, tempId }: Content,
+    content: Content,
     needsRight = true,
   ): Promise<Shown> {
     const [id, now] = [ids.next(), clock.now()];
+    const { text, tempId } = content;
+    const { type, attachment } = await attached(content, sender.id, {
+      conversationId: conversation.id,
+      messageId: id,
+    });
     const retry = retryOf(tempId ?? undefined, id, { type, text, url: attachment?.url ?? null }, now);
     const draft = {
       id,
@@ -73,13 +83,40 @@ export function createMessaging(needs: MessagingNeeds) {
       createdAt: now,
       retry,
     };
-    const stored = await writer.post(conversation, {
-      draft,
-      sender,
-      tempId: tempId ?? undefined,
-      needsRight,
-    });
+    const post = { draft, sender, tempId: tempId ?? undefined, needsRight };
+    const stored = attachment
+      ? await keeping(attachment, draft, () => writer.post(conversation, post))
+      : await writer.post(conversation, post);
     return { conversation, message: stored.message, sender };
+  }
+
+  /** An upload is in use by the message before it is stored: no sweep comes between. */
+  async function attached(
+    { type = 'text', upload }: Content,
+    senderId: string,
+    place: { readonly conversationId: string; readonly messageId: string },
+  ): Promise<{ type: MessageType; attachment: Attachment | null }> {
+    if (upload === undefined) return { type, attachment: null };
+    const { kind, ...attachment } = await uploadDesk.inMessage(upload, senderId, place);
+    return { type: kind, attachment };
+  }
+
+  /** It is in use by what was stored, and by nothing that was not. */
+  async function keeping(
+    { upload }: Attachment,
+    { id, senderId }: { readonly id: string; readonly senderId: string },
+    store: () => Promise<Appended>,
+  ): Promise<Appended> {
+    const stored = await store().catch(async (error: unknown) => {
+      // Of a message whose fate is unknown it stays.
+      if (asAppError(error).code !== 'UNAVAILABLE') await uploadDesk.moved(upload, senderId, id, null);
+      throw error;
+    });
+    const { message, repeated } = stored;
+    if (message.id === id) return stored;
+    const { conversationId, id: messageId } = message;
+    await uploadDesk.moved(upload, senderId, id, repeated ? null : { conversationId, messageId });
+    return stored;
   }
 
   /** The message, where the caller may see it. @throws NOT_FOUND */
@@ -174,6 +211,8 @@ export function createMessaging(needs: MessagingNeeds) {
       const message = await messages.remove(messageId);
       if (!message) throw noMessage();
       if (before.deletedAt !== null) return;
+      const uploadId = before.attachment?.upload.id ?? null;
+      await needs.facts.announce('message.removed', { messageId, uploadId });
       const body = { chatId: refOf(conversation), messageId, seq: message.seq };
       pushToChat(conversation, message, 'chat:deleted', body);
     },

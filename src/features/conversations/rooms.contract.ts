@@ -1,7 +1,15 @@
 import { z } from 'zod';
 import { contractOf, request, route } from '../../kernel/contract.ts';
 import { optional, Timestamp } from '../../kernel/schemas.ts';
-import { ConversationRef, ConversationType, MessageText, MessageType, TempId } from './common.contract.ts';
+import {
+  ConversationRef,
+  ConversationType,
+  MessageText,
+  MessageType,
+  TempId,
+  UploadContent,
+  UploadType,
+} from './common.contract.ts';
 
 /** E's rooms: open to sockets without a token too. */
 
@@ -39,12 +47,21 @@ export const roomsContract = contractOf({
     leave_room: request({ args: [ConversationRef], ack: z.object({ roomId: z.string() }), access: 'anyone' }),
     send_message: request({
       args: [
-        z.object({
-          roomId: ConversationRef,
-          content: MessageText,
-          type: optional(z.literal('text')),
-          tempId: optional(TempId),
-        }),
+        z.union([
+          z.object({
+            roomId: ConversationRef,
+            content: MessageText,
+            type: optional(z.literal('text')),
+            tempId: optional(TempId),
+          }),
+          /** As in C. */
+          z.object({
+            roomId: ConversationRef,
+            content: UploadContent,
+            type: UploadType,
+            tempId: optional(TempId),
+          }),
+        ]),
       ],
       ack: z.object({ message: RoomMessage }),
       access: 'anyone',

@@ -5,6 +5,7 @@ import { isOpen } from './access.ts';
 import type { Attendance } from './attendance.ts';
 import { limits } from './contract.ts';
 import type { Conversation } from './conversations.ts';
+import { contentOf } from './content.ts';
 import { iso, refOf, roomMessage } from './render.ts';
 import type { roomsContract } from './rooms.contract.ts';
 import type { Conversations } from './service.ts';
@@ -39,9 +40,9 @@ export function roomsDialect(
         await joining.leave(connection, 'room', ref);
         return { roomId: ref };
       },
-      async send_message(connection, { roomId, content: text, tempId }) {
-        const { id } = await entered(connection, roomId);
-        const sent = await messaging.sendFrom(connection, id, { text, tempId });
+      async send_message(connection, said) {
+        const { id } = await entered(connection, said.roomId);
+        const sent = await messaging.sendFrom(connection, id, contentOf(said));
         void typing.stop(connection, sent.conversation);
         return { message: roomMessage(sent.conversation, sent.message, sent.sender) };
       },

@@ -6,6 +6,7 @@ import type { Limiter } from '../../kernel/limiter.ts';
 import type { Outbox } from '../../kernel/outbox.ts';
 import type { Peers } from '../../kernel/peers.ts';
 import type { PublicUser } from '../../kernel/schemas.ts';
+import type { UploadDesk } from '../uploads/contract.ts';
 import { createAccess } from './access.ts';
 import type { Attendance } from './attendance.ts';
 import { createBlockers } from './blockers.ts';
@@ -17,6 +18,7 @@ import { createHistory } from './history.ts';
 import { createJoining } from './joining.ts';
 import { createMembers } from './members.ts';
 import type { MessageStore } from './messages.ts';
+import { shownMessages } from './messages.shown.ts';
 import { createMessaging } from './messaging.ts';
 import { createOpenings } from './openings.ts';
 import { createSync } from './sync.ts';
@@ -39,6 +41,7 @@ export interface ConversationNeeds {
   readonly ids: Ids;
   readonly clock: Clock;
   readonly owner: string;
+  readonly uploadDesk: UploadDesk;
   readonly config: { readonly openRooms: boolean; readonly editWindowMs: number };
 }
 
@@ -47,7 +50,8 @@ const DESERTED_MS = 5 * 60_000;
 const SWEPT_AT_ONCE = 200;
 
 /** The one conversation model behind three dialects: rules that know no event and no route. */
-export function createConversations(needs: ConversationNeeds) {
+export function createConversations(given: ConversationNeeds) {
+  const needs = { ...given, messages: shownMessages(given.messages, given.uploadDesk) };
   const { conversations, attendance, clock } = needs;
   const access = createAccess(needs);
   const openings = createOpenings(needs.deliveries);
@@ -87,7 +91,9 @@ export function createConversations(needs: ConversationNeeds) {
         ids.filter((_, index) => counts[index]! > 0),
         now,
       );
-      for (const [index, id] of ids.entries()) if (counts[index] === 0) await conversations.remove(id);
+      for (const [index, id] of ids.entries()) {
+        if (counts[index] === 0) await conversations.remove(id);
+      }
     },
   };
 }

@@ -1,5 +1,6 @@
 import { mongo, Schema } from 'mongoose';
 import { model, numberOf, operator, schemaOptions, type Mongo } from '../../drivers/mongo.ts';
+import type { UploadDetails } from '../uploads/contract.ts';
 import type { MessageType } from './contract.ts';
 import type { Draft, Message } from './messages.ts';
 
@@ -14,7 +15,7 @@ export interface MessageDocument {
   senderName: string;
   type: string;
   text: string;
-  attachment: { url: string; fileName: string } | null;
+  attachment: { url: string; fileName: string; upload: UploadDetails } | null;
   createdAt: Date;
   editedAt: Date | null;
   deletedAt: Date | null;
@@ -36,7 +37,10 @@ const schema = new Schema<MessageDocument>(
     type: String,
     text: String,
     attachment: {
-      type: new Schema<MessageDocument['attachment']>({ url: String, fileName: String }, { _id: false }),
+      type: new Schema<MessageDocument['attachment']>(
+        { url: String, fileName: String, upload: Schema.Types.Mixed },
+        { _id: false },
+      ),
     },
     createdAt: Date,
     editedAt: Date,
@@ -89,7 +93,7 @@ export const messageDocument = (
   senderName: draft.senderName,
   type: draft.type,
   text: draft.text,
-  attachment: draft.attachment && { url: draft.attachment.url, fileName: draft.attachment.fileName },
+  attachment: draft.attachment && { ...draft.attachment },
   createdAt: new Date(draft.createdAt),
   editedAt: null,
   deletedAt: null,
@@ -118,10 +122,7 @@ export const messageFrom = (document: MessageDocument): Message => ({
   senderName: document.senderName,
   type: document.type as MessageType,
   text: document.text,
-  attachment: document.attachment && {
-    url: document.attachment.url,
-    fileName: document.attachment.fileName,
-  },
+  attachment: document.attachment && { ...document.attachment },
   createdAt: document.createdAt.getTime(),
   editedAt: document.editedAt?.getTime() ?? null,
   deletedAt: document.deletedAt?.getTime() ?? null,

@@ -1,4 +1,5 @@
 import type { Migration } from '../../drivers/sqlite.ts';
+import type { UploadDetails } from '../uploads/contract.ts';
 import type { MessageType } from './contract.ts';
 import type { Draft, Message } from './messages.ts';
 import type { Reactions } from './reactions.ts';
@@ -32,6 +33,13 @@ export const messagesTable: Migration = {
   `,
 };
 
+/** What a message keeps of its upload, as JSON. */
+export const uploadOfMessages: Migration = {
+  name: 'upload of messages',
+  release: 3,
+  sql: 'ALTER TABLE messages ADD COLUMN upload TEXT;',
+};
+
 export interface MessageRow {
   id: number;
   conversation_id: number;
@@ -47,8 +55,14 @@ export interface MessageRow {
   text: string;
   url: string | null;
   file_name: string | null;
+  upload: string | null;
   reactions: string | null;
 }
+
+const attachmentOf = ({ url, file_name: fileName, upload }: MessageRow): Message['attachment'] =>
+  url === null || fileName === null || upload === null
+    ? null
+    : { url, fileName, upload: JSON.parse(upload) as UploadDetails };
 
 export const messageOf = (row: MessageRow): Message => ({
   id: String(row.id),
@@ -58,7 +72,7 @@ export const messageOf = (row: MessageRow): Message => ({
   senderName: row.sender_name,
   type: row.type as MessageType,
   text: row.text,
-  attachment: row.url === null || row.file_name === null ? null : { url: row.url, fileName: row.file_name },
+  attachment: attachmentOf(row),
   createdAt: row.created_at,
   editedAt: row.edited_at,
   deletedAt: row.deleted_at,

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { AppError } from '../../kernel/errors.ts';
 import type { Outbox } from '../../kernel/outbox.ts';
 import { roomOf } from '../../kernel/rooms.ts';
+import type { UploadDesk } from '../uploads/contract.ts';
 import type { Pair, PairMessagePush, PairRelay, PairTalk } from './contract.ts';
 import type { MatchPool } from './pool.ts';
 
@@ -42,11 +43,14 @@ function timestampOf(claimed: string | null | undefined, clock: { now(): number 
 
 export function createPairTalk(
   pairs: PairRelay<{ 'chat:message': typeof PairMessagePush }>,
+  uploadDesk: Pick<UploadDesk, 'inMatch'>,
   clock: { now(): number },
 ): PairTalk {
   return {
-    async say(connectionId, { type, content, timestamp: claimed }) {
+    async say(connectionId, { type, content: given, timestamp: claimed }) {
       const timestamp = timestampOf(claimed, clock);
+      const content =
+        type === 'text' ? given : await uploadDesk.inMatch(given, await pairs.current(connectionId));
       const { matchId } = await pairs.send(connectionId, 'chat:message', ({ matchId, from }) => ({
         type,
         content,
