@@ -57,6 +57,7 @@ test('Client Connection Example: everything is emitted before the connection is 
     createdAt: isoDate,
     editedAt: null,
     deleted: false,
+    upload: null,
     reactions: [],
   };
   expect(messages).toEqual([expected]);

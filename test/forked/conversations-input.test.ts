@@ -99,7 +99,7 @@ describe('events', () => {
     ['message', [{ type: injected, data: { channel_id: 'GROUP', text: 'x' } }], 'BAD_INPUT'],
     ['message', ['Hello world!'], 'BAD_INPUT'],
     ['send_message', [{ ...inRoom('x'), type: 'system' }], 'BAD_INPUT'],
-    ['send_message', [{ ...inRoom('x'), type: 'file' }], 'BAD_INPUT'],
+    ['send_message', [{ ...inRoom('x'), type: 'file' }], 'NOT_FOUND'],
     ['chat:typing', [{ chatId: 'GROUP', isTyping: 'yes' }], 'BAD_INPUT'],
     ['chat:read', [{ chatId: 'GROUP', messageId: injected }], 'BAD_INPUT'],
     ['chat:read', [{ chatId: 'GROUP', messageId: '7' }], 'BAD_INPUT'],

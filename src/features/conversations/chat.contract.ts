@@ -79,7 +79,12 @@ const Joined = z.object({
 
 const ChatSay = z.object({
   chatId: ConversationRef,
-  type: optional(z.literal('text')),
+  // C names none; whatever else is there is dropped like any field that is unknown.
+  type: z
+    .unknown()
+    .refine((type) => !UploadType.safeParse(type).success)
+    .transform(() => undefined)
+    .optional(),
   content: MessageText,
   tempId: optional(TempId),
 });
