@@ -18,7 +18,14 @@ export class Visitor {
       if (/Content Security Policy|Refused to/.test(message.text())) this.scandals.push(message.text());
     });
     page.on('request', (request) => {
-      if (!request.url().startsWith(url)) this.scandals.push(`request to ${request.url()}`);
+      // What the page itself holds in memory is a blob of its own origin.
+      if (
+        !request
+          .url()
+          .replace(/^blob:/, '')
+          .startsWith(url)
+      )
+        this.scandals.push(`request to ${request.url()}`);
     });
   }
 

@@ -18,6 +18,7 @@ export const message = (seq: number, more: Partial<Message> = {}): Message => {
     content: `message ${seq}`,
     url: null,
     fileName: null,
+    upload: null,
     senderId,
     sender: { id: senderId, username: senderId === ME ? 'ann' : `user${senderId}`, avatar: null },
     createdAt: new Date(START + seq * 1_000).toISOString(),

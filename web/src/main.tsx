@@ -13,6 +13,7 @@ import './styles/views.css';
 import './styles/talk.css';
 import './styles/message.css';
 import './styles/dialog.css';
+import './styles/uploads.css';
 
 const root = document.getElementById('root');
 if (!root) throw new Error('index.html has no #root');

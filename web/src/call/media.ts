@@ -35,3 +35,15 @@ export async function openMedia(kind: 'audio' | 'video'): Promise<MediaStream> {
 export function closeMedia(stream: MediaStream | null): void {
   for (const track of stream?.getTracks() ?? []) track.stop();
 }
+
+/**
+ * A microphone that can be closed on its own. During a call it is the call's: some browsers silence the call when a page opens the
+ * device a second time. Not muted, whatever the call is. @throws MediaError
+ */
+export async function openMicrophone(calling: MediaStream | null): Promise<MediaStream> {
+  const [track] = calling?.getAudioTracks() ?? [];
+  if (track?.readyState !== 'live') return openMedia('audio');
+  const copy = track.clone();
+  copy.enabled = true;
+  return new MediaStream([copy]);
+}

@@ -9,7 +9,7 @@ import { seatVault } from '../session/vault.ts';
 import { createStore, type Store } from '../store.ts';
 import { type LinkHandle, keepLink } from './link.ts';
 import { createModeration, type Moderation } from './moderation.ts';
-import { createOutbox } from './outbox.ts';
+import { createOutbox, type Outbox } from './outbox.ts';
 import { reduce } from './reduce.ts';
 import { createSearch } from './search.ts';
 import { type Event, initialState, type Match, type State } from './state.ts';
@@ -29,6 +29,7 @@ export interface Live extends Moderation {
   /** Back to the options, out of whatever is going on. */
   leave(): void;
   send(text: string): void;
+  sendUpload: Outbox['sendUpload'];
   resend(id: number): void;
   clear(): void;
   reconnect(): void;
@@ -275,6 +276,7 @@ export function createLive(session: Session): Live {
       if (at === 'matched') void request(socket, 'user:leave');
     },
     send: outbox.send,
+    sendUpload: outbox.sendUpload,
     resend: outbox.resend,
     clear() {
       const id = match()?.id;

@@ -1,6 +1,7 @@
 import type { Answer, PushBody, RequestArgs } from '../../../src/contract.ts';
 import type { Failure } from '../../../src/kernel/contract.ts';
 import type { Store } from '../store.ts';
+import { isUploadAddress, uploadedIn, type Attached } from '../uploads/attached.ts';
 import type { Delivery, Entry, Event, State } from './state.ts';
 
 /** A pair's message; a conversation's has a `chatId` and goes elsewhere. */
@@ -15,6 +16,8 @@ interface Deps {
 
 export interface Outbox {
   send(text: string): void;
+  /** A message whose file is uploaded, to the partner of this match. False: it is over. */
+  sendUpload(matchId: string, attached: Attached): boolean;
   resend(id: number): void;
   /** Sends what was held while one of the two was away, in the order it was written. */
   flush(): void;
@@ -41,11 +44,13 @@ export function createOutbox({ store, dispatch, entryId, emit }: Deps): Outbox {
     if (!entry) return;
     if (!connected()) return dispatch({ type: 'delivery', id, delivery: 'held' });
     dispatch({ type: 'delivery', id, delivery: 'sending' });
-    const answer = await emit({
-      type: 'text',
-      content: entry.text,
-      timestamp: new Date(entry.at).toISOString(),
-    });
+    const { text, attached, at } = entry;
+    const timestamp = new Date(at).toISOString();
+    const answer = await emit(
+      attached
+        ? { type: attached.kind, content: attached.upload, timestamp }
+        : { type: 'text', content: text, timestamp },
+    );
     if (answer.success) return dispatch({ type: 'delivery', id, delivery: 'sent' });
     const outcome = outcomeOf(answer.error.code);
     dispatch({ type: 'delivery', id, delivery: outcome, why: why(answer) });
@@ -54,11 +59,19 @@ export function createOutbox({ store, dispatch, entryId, emit }: Deps): Outbox {
       setTimeout(() => own(id)?.delivery === 'held' && void deliver(id), 1_000);
   }
 
+  function say(said: { text: string; attached?: Attached }): void {
+    const id = entryId();
+    dispatch({ type: 'said', entry: { id, at: Date.now(), by: 'me', delivery: 'sending', ...said } });
+    void deliver(id);
+  }
+
   return {
-    send(text) {
-      const id = entryId();
-      dispatch({ type: 'said', entry: { id, at: Date.now(), by: 'me', text, delivery: 'sending' } });
-      void deliver(id);
+    send: (text) => say({ text }),
+    sendUpload(matchId, attached) {
+      const { phase } = store.get();
+      if (phase.at !== 'matched' || phase.match.id !== matchId) return false;
+      say({ text: '', attached });
+      return true;
     },
     resend: (id) => void deliver(id),
     flush() {
@@ -94,9 +107,11 @@ function why({ error }: Failure): string {
 function attachment(
   type: string,
   content: string | Record<string, unknown>,
-): { text: string; link: string } | { text: string } {
+): { text: string; attached: Attached } | { text: string; link: string } | { text: string } {
+  const upload = uploadedIn(content);
+  if (upload) return { text: '', attached: { kind: type === 'voice' ? 'voice' : 'file', upload } };
   const url = typeof content === 'string' ? content : content['url'];
   const name = typeof content === 'string' ? null : content['name'];
   const text = typeof name === 'string' && name ? name : type === 'voice' ? 'Voice note' : 'File';
-  return typeof url === 'string' && /^\/uploads\/[\w-]/.test(url) ? { text, link: url } : { text };
+  return isUploadAddress(url) ? { text, link: url } : { text };
 }

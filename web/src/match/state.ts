@@ -1,5 +1,6 @@
 import type { PushBody } from '../../../src/contract.ts';
 import type { Preferences } from '../session/preferences.ts';
+import type { Attached } from '../uploads/attached.ts';
 
 /** Everything the page knows about the search and the pair it led to. Plain data; changed by `reduce` alone. */
 export interface State {
@@ -42,12 +43,14 @@ export type EndReason = 'left' | 'skipped' | 'disconnected' | 'blocked' | 'lost'
 export type Delivery = 'sending' | 'sent' | 'held' | 'failed' | 'unsure';
 
 /** One line of the log. `at` in ms: our clock for our own, the sender's for theirs. */
-export type Entry = { id: number; at: number } & (
-  | { by: 'me'; text: string; delivery: Delivery; why?: string }
-  | { by: 'them'; text: string }
-  | { by: 'them'; text: string; link: string }
-  | { by: 'page'; event: 'met' | 'away' | 'back' | 'cleared-by-me' | 'cleared-by-them' }
-);
+export type Entry = { id: number; at: number } &
+  /** An upload stands there without a text. */
+  (
+    | { by: 'me'; text: string; attached?: Attached; delivery: Delivery; why?: string }
+    | { by: 'them'; text: string; attached?: Attached }
+    | { by: 'them'; text: string; link: string }
+    | { by: 'page'; event: 'met' | 'away' | 'back' | 'cleared-by-me' | 'cleared-by-them' }
+  );
 
 export type Notice =
   | { is: 'limited'; until: number }

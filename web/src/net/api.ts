@@ -27,6 +27,8 @@ export class ApiError extends Error {
   }
 }
 
+export const unreachable = () => new ApiError('UNREACHABLE', 'The server cannot be reached.', 0, {}, null);
+
 /** Names of the parameters in a route's path. */
 type ParamOf<R extends string> = R extends `${string}/:${infer P}/${infer Rest}`
   ? P | ParamOf<`/${Rest}`>
@@ -73,19 +75,27 @@ export async function callApi<R extends RouteName>(
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
   } catch {
-    throw new ApiError('UNREACHABLE', 'The server cannot be reached.', 0, {}, null);
+    throw unreachable();
   }
 
-  const envelope = (await response.json().catch(() => null)) as
-    { success: true; data: RouteData<R> } | Failure | null;
-  if (response.ok && envelope?.success) return envelope.data;
+  return dataOf<RouteData<R>>(
+    response.status,
+    await response.json().catch(() => null),
+    response.headers.get('retry-after'),
+  );
+}
+
+/** What is in an answer's envelope. @throws ApiError */
+export function dataOf<D>(status: number, body: unknown, retryAfterHeader: string | null): D {
+  const envelope = body as { success: true; data: D } | Failure | null;
+  if (status >= 200 && status < 300 && envelope?.success) return envelope.data;
   // A proxy in front may answer for a server that is away, with a page instead of an envelope.
   const failure = envelope && !envelope.success ? envelope.error : null;
-  const retryAfter = Number(response.headers.get('retry-after') ?? Number.NaN);
+  const retryAfter = Number(retryAfterHeader ?? Number.NaN);
   throw new ApiError(
-    failure?.code ?? (response.status >= 500 ? 'UNREACHABLE' : 'INTERNAL'),
-    failure?.message ?? 'The server gave no usable answer.',
-    response.status,
+    failure?.code ?? (status >= 500 ? 'UNREACHABLE' : status === 413 ? 'TOO_LARGE' : 'INTERNAL'),
+    failure?.message ?? (status === 413 ? 'That is too large.' : 'The server gave no usable answer.'),
+    status,
     failure?.fields ?? {},
     Number.isFinite(retryAfter) ? retryAfter * 1000 : null,
   );
@@ -97,6 +107,6 @@ function addressOf(
   query: Readonly<Record<string, string | number>> = {},
 ): string {
   const path = pattern.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(params[name] ?? ''));
-  const pairs = Object.entries(query).map(([name, value]) => [name, String(value)]);
+  const pairs = Object.entries(query).map(([name, value]) => [name, String(value)] as [string, string]);
   return pairs.length === 0 ? path : `${path}?${new URLSearchParams(pairs).toString()}`;
 }

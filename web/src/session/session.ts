@@ -1,5 +1,5 @@
 import type { RouteBody, RouteData, RouteName } from '../../../src/contract.ts';
-import { ApiError, type CallArgs, callApi } from '../net/api.ts';
+import { ApiError, type CallArgs, callApi, unreachable } from '../net/api.ts';
 import { createStore, type Store } from '../store.ts';
 import { type Identity, seatVault, vault } from './vault.ts';
 
@@ -32,6 +32,8 @@ export interface Session {
   check(): Promise<'alive' | 'replaced' | 'ended' | 'unreachable'>;
   /** Calls a route as this identity; a refused token is renewed once. @throws ApiError */
   call<R extends RouteName>(route: R, ...options: CallArgs<R>): Promise<RouteData<R>>;
+  /** Runs a step with the token of this identity; where that is refused, once more with a renewed one. @throws ApiError */
+  withToken<T>(step: (token: string | undefined) => Promise<T>): Promise<T>;
   end(news: SessionNews): void;
   dismissNews(): void;
 }
@@ -106,25 +108,26 @@ export function createSession(): Session {
     return renewing;
   }
 
-  async function call<R extends RouteName>(route: R, ...options: CallArgs<R>): Promise<RouteData<R>> {
-    const attempt = () => callApi(route, store.get().identity?.token, ...options);
+  async function withToken<T>(step: (token: string | undefined) => Promise<T>): Promise<T> {
     const token = store.get().identity?.token;
     try {
-      return await attempt();
+      return await step(token);
     } catch (error) {
       if (!(error instanceof ApiError) || error.status !== 401 || token === undefined) throw error;
       const renewal = await renew(token, { replaceGuest: false });
-      if (renewal === 'renewed') return attempt();
-      throw renewal === 'unreachable'
-        ? new ApiError('UNREACHABLE', 'The server cannot be reached.', 0, {}, null)
-        : error;
+      if (renewal === 'renewed') return step(store.get().identity?.token);
+      throw renewal === 'unreachable' ? unreachable() : error;
     }
   }
+
+  const call = <R extends RouteName>(route: R, ...options: CallArgs<R>): Promise<RouteData<R>> =>
+    withToken((token) => callApi(route, token, ...options));
 
   return {
     store,
     renew,
     call,
+    withToken,
     end,
     dismissNews: () => change({ news: null }),
     startAsGuest: () => becomeGuest(null, true),

@@ -91,6 +91,7 @@ export const asDeleted = (message: Message): Message => ({
   content: '',
   url: null,
   fileName: null,
+  upload: null,
   deleted: true,
   reactions: [],
 });

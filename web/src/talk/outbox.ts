@@ -1,5 +1,6 @@
 import type { Failure } from '../../../src/kernel/contract.ts';
 import type { Store } from '../store.ts';
+import type { Attached } from '../uploads/attached.ts';
 import type { Queue } from './queue.ts';
 import type { Message, Pending, TalkEvent, TalkState } from './state.ts';
 
@@ -10,7 +11,7 @@ interface Deps {
   dispatch(event: TalkEvent): void;
   queue: Queue;
   isConnected(): boolean;
-  emit(item: Pick<Pending, 'chatId' | 'text' | 'tempId'>): Promise<Answer>;
+  emit(item: Pick<Pending, 'chatId' | 'text' | 'tempId' | 'attached'>): Promise<Answer>;
   /** Opens the conversation on this socket, where that has not happened. False: not now. */
   ensureJoined(chatId: string): Promise<boolean>;
   now(): number;
@@ -18,7 +19,8 @@ interface Deps {
 }
 
 export interface Outbox {
-  send(chatId: string, text: string): void;
+  /** With an upload the text is its caption. */
+  send(chatId: string, text: string, attached?: Attached): void;
   resend(chatId: string, tempId: string): void;
   discard(chatId: string, tempId: string): void;
   /** Sends what waits, each conversation in the order of writing. */
@@ -86,10 +88,17 @@ export function createOutbox(deps: Deps): Outbox {
   }
 
   return {
-    send(chatId, text) {
+    send(chatId, text, attached) {
       const { me } = store.get();
       const delivery = deps.isConnected() ? 'sending' : 'waiting';
-      const item: Pending = { tempId: deps.newId(), chatId, text, at: deps.now(), delivery };
+      const item: Pending = {
+        tempId: deps.newId(),
+        chatId,
+        text,
+        ...(attached && { attached }),
+        at: deps.now(),
+        delivery,
+      };
       queue.put(me, item);
       dispatch({ type: 'wrote', item });
       // An attempt that waits for its time keeps the order: this one goes behind it.

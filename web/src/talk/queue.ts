@@ -1,3 +1,4 @@
+import { uploadedIn, type Attached } from '../uploads/attached.ts';
 import type { Pending } from './state.ts';
 
 /** What of the browser's `localStorage` is needed here. */
@@ -55,8 +56,11 @@ export function createQueue(shelf: Shelf | null): Queue {
 
 function parse(text: string | null): Pending | null {
   try {
-    const { tempId, chatId, text: words, at, delivery, why } = JSON.parse(text ?? '') as Partial<Pending>;
-    if (!tempId || !chatId || !words || typeof at !== 'number') return null;
+    const item = JSON.parse(text ?? '') as Partial<Pending>;
+    const { tempId, chatId, text: words, at, delivery, why } = item;
+    const attached = attachedIn(item.attached);
+    if (!tempId || !chatId || typeof words !== 'string' || typeof at !== 'number') return null;
+    if (!words && !attached) return null;
     const failed = delivery === 'failed';
     return {
       tempId,
@@ -64,9 +68,15 @@ function parse(text: string | null): Pending | null {
       text: words,
       at,
       delivery: failed ? 'failed' : 'waiting',
+      ...(attached && { attached }),
       ...(failed && why !== undefined && { why }),
     };
   } catch {
     return null;
   }
+}
+
+function attachedIn(attached: Attached | undefined): Attached | null {
+  const upload = uploadedIn(attached?.upload);
+  return upload && { kind: attached?.kind === 'voice' ? 'voice' : 'file', upload };
 }

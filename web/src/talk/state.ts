@@ -1,6 +1,7 @@
 import type { RouteData } from '../../../src/contract.ts';
 import type { ChatInfo, ChatMessage } from '../../../src/features/conversations/chat.contract.ts';
 import type { PublicUser } from '../../../src/kernel/schemas.ts';
+import type { Attached } from '../uploads/attached.ts';
 import type { Log } from './log.ts';
 
 export type Message = ChatMessage;
@@ -59,7 +60,9 @@ export interface Pending {
   /** A UUID: sent twice it is still one message. */
   readonly tempId: string;
   readonly chatId: string;
+  /** Of an upload its caption, possibly empty. */
   readonly text: string;
+  readonly attached?: Attached;
   /** ms, local clock. */
   readonly at: number;
   readonly delivery: Delivery;

@@ -2,6 +2,7 @@ import { ApiError } from '../net/api.ts';
 import { type ChatSocket, request } from '../net/socket.ts';
 import type { Session } from '../session/session.ts';
 import { createStore, type Store } from '../store.ts';
+import type { Attached } from '../uploads/attached.ts';
 import { type Acts, createActs, failureWords } from './acts.ts';
 import { byActivity } from './chat.ts';
 import { createJoins } from './joins.ts';
@@ -20,6 +21,8 @@ import { createTyping } from './typing.ts';
 
 /** One user's conversations: what the screens show, and what their buttons do. */
 export interface Talk extends Acts, Pick<Outbox, 'send' | 'resend' | 'discard'> {
+  /** A message whose file is uploaded. False: the conversation is not there any more. */
+  sendUpload(chatId: string, attached: Attached, caption: string): boolean;
   readonly store: Store<TalkState>;
   readonly people: People;
   start(): void;
@@ -92,8 +95,11 @@ export function createTalk(session: Session, socket: ChatSocket, queue: Queue): 
     queue,
     isConnected: () => socket.connected,
     ensureJoined: joins.one,
-    async emit({ chatId, text, tempId }) {
-      const answer = await request(socket, 'chat:message', { chatId, content: text, tempId });
+    async emit({ chatId, text, tempId, attached }) {
+      const said = attached
+        ? { type: attached.kind, content: { id: attached.upload.id, ...(text && { caption: text }) } }
+        : { content: text };
+      const answer = await request(socket, 'chat:message', { chatId, tempId, ...said });
       if (!answer.success) return answer;
       if ('message' in answer) return { success: true, message: answer.message };
       throw new TypeError('the answer is of a pair');
@@ -226,7 +232,17 @@ export function createTalk(session: Session, socket: ChatSocket, queue: Queue): 
       outbox.send(chatId, text);
     },
     resend: outbox.resend,
-    discard: outbox.discard,
+    discard(chatId, tempId) {
+      const upload = chatOf(chatId)?.pending.find((item) => item.tempId === tempId)?.attached?.upload;
+      outbox.discard(chatId, tempId);
+      // Else it goes by itself, a day later.
+      if (upload) void session.call('DELETE /upload/:id', { params: { id: upload.id } }).catch(() => {});
+    },
+    sendUpload(chatId, attached, caption) {
+      if (!chatOf(chatId)) return false;
+      outbox.send(chatId, caption, attached);
+      return true;
+    },
     retry: () => void arrive(),
     forget: () => queue.clear(store.get().me),
     start() {

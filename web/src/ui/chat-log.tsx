@@ -1,5 +1,6 @@
 import { useEffect, useLayoutEffect, useRef } from 'react';
 import type { Delivery, Entry, Match } from '../match/state.ts';
+import { AttachedView } from './attached.tsx';
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 /** Closer to the end than this, the reader follows the conversation. In CSS pixels. */
@@ -84,15 +85,19 @@ function Line({ entry, match, onResend, joined, closes }: LineProps) {
       data-delivery={entry.by === 'me' ? entry.delivery : undefined}
     >
       <span className="hidden">{mine ? 'You: ' : `${match.partner.name}: `}</span>
-      <p className="bubble">
-        {'link' in entry ? (
-          <a href={entry.link} target="_blank" rel="noreferrer">
-            {entry.text}
-          </a>
-        ) : (
-          entry.text
-        )}
-      </p>
+      {'attached' in entry && entry.attached ? (
+        <AttachedView upload={entry.attached.upload} />
+      ) : (
+        <p className="bubble">
+          {'link' in entry ? (
+            <a href={entry.link} target="_blank" rel="noreferrer">
+              {entry.text}
+            </a>
+          ) : (
+            entry.text
+          )}
+        </p>
+      )}
       {told && (
         <p className="line__meta">
           <time dateTime={new Date(entry.at).toISOString()}>{clock.format(entry.at)}</time>

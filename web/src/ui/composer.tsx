@@ -1,4 +1,4 @@
-import { useEffect, useLayoutEffect, useRef, useState, type KeyboardEvent } from 'react';
+import { useEffect, useLayoutEffect, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
 import { SendIcon } from './icons.tsx';
 
 /** In UTF-16 units, as the server counts and as maxLength does. */
@@ -15,9 +15,29 @@ interface Props {
   /** The Up key in the empty field. */
   onUp?(): void;
   onEscape?(): void;
+  /** In front of the field. */
+  before?: ReactNode;
+  /** In the place of the button to send while there is nothing to send. */
+  idle?: ReactNode;
+  /** There is something to send beside the text. */
+  ready?: boolean;
+  /** Kept with what stands in it, but not shown. */
+  hidden?: boolean;
 }
 
-export function Composer({ onSend, initial = '', eager = false, onDraft, onBlur, onUp, onEscape }: Props) {
+export function Composer({
+  onSend,
+  initial = '',
+  eager = false,
+  onDraft,
+  onBlur,
+  onUp,
+  onEscape,
+  before,
+  idle,
+  ready = false,
+  hidden = false,
+}: Props) {
   const [draft, setDraft] = useState(initial);
   const field = useRef<HTMLTextAreaElement>(null);
 
@@ -34,11 +54,11 @@ export function Composer({ onSend, initial = '', eager = false, onDraft, onBlur,
     if (!element) return;
     element.style.height = 'auto';
     element.style.height = `${element.scrollHeight}px`;
-  }, [draft]);
+  }, [draft, hidden]);
 
   function send() {
     const text = draft.trim();
-    if (!text) return;
+    if (!text && !ready) return;
     onSend(text);
     setDraft('');
     field.current?.focus();
@@ -61,14 +81,17 @@ export function Composer({ onSend, initial = '', eager = false, onDraft, onBlur,
     send();
   }
 
+  const isEmpty = !draft.trim() && !ready;
   return (
     <form
       className="composer"
+      hidden={hidden}
       onSubmit={(event) => {
         event.preventDefault();
         send();
       }}
     >
+      {before}
       <textarea
         ref={field}
         className="composer__text"
@@ -87,14 +110,13 @@ export function Composer({ onSend, initial = '', eager = false, onDraft, onBlur,
           {MAX_LENGTH - draft.length} left
         </span>
       )}
-      <button
-        type="submit"
-        className="icon-button icon-button--send"
-        aria-label="Send"
-        disabled={!draft.trim()}
-      >
-        <SendIcon />
-      </button>
+      {isEmpty && idle ? (
+        idle
+      ) : (
+        <button type="submit" className="icon-button icon-button--send" aria-label="Send" disabled={isEmpty}>
+          <SendIcon />
+        </button>
+      )}
     </form>
   );
 }

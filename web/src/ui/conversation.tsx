@@ -7,6 +7,7 @@ import { ChatAvatar } from './chat-avatar.tsx';
 import { Composer } from './composer.tsx';
 import { Dialog } from './dialog.tsx';
 import { BackIcon, InfoIcon, StopIcon } from './icons.tsx';
+import { MediaComposer } from './media-composer.tsx';
 import { Bar } from './notices.tsx';
 import { TalkDetails } from './talk-details.tsx';
 import { TalkLog } from './talk-log.tsx';
@@ -101,8 +102,11 @@ export function Conversation({ talk, chat, me, divider, link, onBack }: Props) {
           onEscape={() => setEditing(null)}
         />
       ) : (
-        <Composer
+        <MediaComposer
           key="new"
+          to={{ is: 'chat', id: chat.id }}
+          name={chat.name}
+          captions
           initial={talk.drafts.get(chat.id) ?? ''}
           onSend={(text) => {
             talk.drafts.delete(chat.id);

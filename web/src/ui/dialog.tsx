@@ -3,11 +3,13 @@ import { type ReactNode, useEffect, useId, useRef } from 'react';
 interface Props {
   title: string;
   children: ReactNode;
+  /** As large as the window allows, for a picture. */
+  wide?: boolean;
   onClose(): void;
 }
 
 /** A modal dialog: the browser keeps the focus in it, closes it on Escape and gives the focus back. */
-export function Dialog({ title, children, onClose }: Props) {
+export function Dialog({ title, children, wide = false, onClose }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
@@ -18,7 +20,7 @@ export function Dialog({ title, children, onClose }: Props) {
   return (
     <dialog
       ref={dialog}
-      className="dialog"
+      className={wide ? 'dialog dialog--wide' : 'dialog'}
       aria-labelledby={id}
       onClose={onClose}
       onClick={(event) => event.target === dialog.current && onClose()}

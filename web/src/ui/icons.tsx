@@ -84,6 +84,31 @@ export const PersonIcon = () => (
     <path d="M4.5 20c.8-4 3.8-6 7.5-6s6.7 2 7.5 6" />
   </Icon>
 );
+export const ClipIcon = () => (
+  <Icon>
+    <path d="M19.500 11.500l-7.700 7.700a4.600 4.600 0 0 1-6.500-6.500l8-8a3.100 3.100 0 0 1 4.400 4.400l-7.900 7.900a1.500 1.500 0 0 1-2.200-2.200l7.200-7.200" />
+  </Icon>
+);
+export const FileIcon = () => (
+  <Icon>
+    <path d="M6 4.500A1.500 1.500 0 0 1 7.500 3H13.500L18.500 8V19.500A1.500 1.500 0 0 1 17 21H7.500A1.500 1.500 0 0 1 6 19.500zM13.500 3V8H18.500M9 13h6M9 16.500h4" />
+  </Icon>
+);
+export const DownloadIcon = () => (
+  <Icon>
+    <path d="M12 4v11M7 10.500l5 5 5-5M4.500 19.500h15" />
+  </Icon>
+);
+export const PlayIcon = () => (
+  <Icon>
+    <path d="M8 5.500v13l11-6.500z" fill="currentColor" />
+  </Icon>
+);
+export const PauseIcon = () => (
+  <Icon>
+    <path d="M8.500 6v12M15.500 6v12" strokeWidth="3.200" />
+  </Icon>
+);
 export const BackIcon = () => (
   <Icon>
     <path d="M19 12H6M11.500 6.500L6 12l5.500 5.500" />

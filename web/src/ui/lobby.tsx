@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useState } from 'react';
+import { type ReactNode, useEffect, useMemo, useState } from 'react';
 import { brand } from '../brand.ts';
 import { createLive, type Live } from '../match/live.ts';
 import { ApiError } from '../net/api.ts';
@@ -9,6 +9,8 @@ import { useStore } from '../store.ts';
 import { unreadIn } from '../talk/chat.ts';
 import { createQueue } from '../talk/queue.ts';
 import { createTalk } from '../talk/talk.ts';
+import { type Desk, DeskContext, type Viewed } from './desk.ts';
+import { deskOf } from './desk-of.ts';
 import { Mark } from './mark.tsx';
 import { MeetBar } from './meet-bar.tsx';
 import { Bar, LinkBar, NoticeBar } from './notices.tsx';
@@ -19,6 +21,7 @@ import { Room } from './room.tsx';
 import { TalkView } from './talk.tsx';
 import { useUnreadTitle, useUnseen } from './use-unseen.ts';
 import { useVisible } from './use-visible.ts';
+import { Viewer } from './viewer.tsx';
 import { Views } from './views.tsx';
 import { apiWords, newsWords } from './words.ts';
 
@@ -35,6 +38,9 @@ export function Lobby({ session, identity, news }: Props) {
   const [live] = useState(() => createLive(session));
   const [talk] = useState(() => createTalk(session, live.socket, createQueue(sharedShelf())));
   const [places] = useState(createPlaces);
+  const [desk] = useState(() => deskOf(session, live, talk));
+  const [viewed, setViewed] = useState<Viewed | null>(null);
+  const context = useMemo((): Desk => ({ ...desk, view: setViewed }), [desk]);
   useEffect(() => {
     // Before the screens follow: what was unread when a conversation is opened is marked on it.
     const follow = () => talk.show(shownAt(places.store.get()));
@@ -43,13 +49,15 @@ export function Lobby({ session, identity, news }: Props) {
     places.start();
     talk.start();
     live.start();
+    live.socket.on('connect', desk.links.again);
     return () => {
       unfollow();
+      desk.uploads.stop();
       live.stop();
       talk.stop();
       places.stop();
     };
-  }, [live, talk, places]);
+  }, [live, talk, places, desk]);
   const { phase, link, notice } = useStore(live.store);
   const calling = useStore(live.call.store).kind !== null;
   const { chats } = useStore(talk.store);
@@ -73,52 +81,59 @@ export function Lobby({ session, identity, news }: Props) {
   }
 
   return (
-    <div
-      className={`app${inRoom ? ' app--room' : ''}${meeting ? '' : ' app--talk'}${deep ? ' app--deep' : ''}`}
-      data-phase={phase.at}
-      data-link={link}
-      data-view={place.view}
-    >
-      {!inRoom && (
-        <Header
-          identity={identity}
-          onSignOut={() => {
-            live.leave();
-            talk.forget();
-            places.go({ view: 'meet' }, { replace: true });
-            session.signOut();
-          }}
-        >
-          <Views
-            view={place.view}
-            unread={unread}
-            onView={(view) => (view === 'meet' ? goMeet() : goTalk())}
-          />
-        </Header>
-      )}
-      <div className="bars">
-        <LinkBar link={link} onReconnect={live.reconnect} />
-        {news && (
-          <Bar tone="info" onDismiss={session.dismissNews}>
-            {newsWords[news]} You are {identity.user.username} now.
-          </Bar>
+    <DeskContext value={context}>
+      <div
+        className={`app${inRoom ? ' app--room' : ''}${meeting ? '' : ' app--talk'}${deep ? ' app--deep' : ''}`}
+        data-phase={phase.at}
+        data-link={link}
+        data-view={place.view}
+      >
+        {!inRoom && (
+          <Header
+            identity={identity}
+            onSignOut={() => {
+              live.leave();
+              talk.forget();
+              places.go({ view: 'meet' }, { replace: true });
+              session.signOut();
+            }}
+          >
+            <Views
+              view={place.view}
+              unread={unread}
+              onView={(view) => (view === 'meet' ? goMeet() : goTalk())}
+            />
+          </Header>
         )}
-        {notice && (
-          <NoticeBar notice={notice} onDismiss={live.dismiss} onSeparateGuest={() => void separateGuest()} />
-        )}
-        {trouble && (
-          <Bar tone="bad" onDismiss={() => setTrouble(null)}>
-            {trouble}
-          </Bar>
-        )}
-        {!meeting && <MeetBar phase={phase} calling={calling} unread={unread.meet} onBack={goMeet} />}
+        <div className="bars">
+          <LinkBar link={link} onReconnect={live.reconnect} />
+          {news && (
+            <Bar tone="info" onDismiss={session.dismissNews}>
+              {newsWords[news]} You are {identity.user.username} now.
+            </Bar>
+          )}
+          {notice && (
+            <NoticeBar
+              notice={notice}
+              onDismiss={live.dismiss}
+              onSeparateGuest={() => void separateGuest()}
+            />
+          )}
+          {trouble && (
+            <Bar tone="bad" onDismiss={() => setTrouble(null)}>
+              {trouble}
+            </Bar>
+          )}
+          {!meeting && <MeetBar phase={phase} calling={calling} unread={unread.meet} onBack={goMeet} />}
+        </div>
+        {/* Hidden, not gone: the sound of a call goes on. */}
+        <div className="view" hidden={!meeting}>
+          <Screen live={live} me={identity.user.username} unread={unread.talk} onTalk={goTalk} />
+        </div>
+        {place.view === 'talk' && <TalkView talk={talk} link={link} chatId={place.chatId} go={places.go} />}
+        {viewed && <Viewer picture={viewed} onClose={() => setViewed(null)} />}
       </div>
-      {/* Hidden, not gone: the sound of a call goes on. */}
-      <div className="view" hidden={!meeting}>
-        <Screen live={live} me={identity.user.username} unread={unread.talk} onTalk={goTalk} />
-      </div>
-      {place.view === 'talk' && <TalkView talk={talk} link={link} chatId={place.chatId} go={places.go} />}
-    </div>
+    </DeskContext>
   );
 }
 

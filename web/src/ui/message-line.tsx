@@ -1,6 +1,9 @@
 import { memo, type MouseEvent } from 'react';
 import type { Line } from '../talk/lines.ts';
 import type { Message } from '../talk/state.ts';
+import { isUploadAddress } from '../uploads/attached.ts';
+import { AttachedView } from './attached.tsx';
+import { Gone } from './file-card.tsx';
 import { MoreIcon } from './icons.tsx';
 import { MessageActions } from './message-actions.tsx';
 import { MessageText } from './message-text.tsx';
@@ -34,7 +37,8 @@ function MessageLineNow(props: Props) {
 
   /** On a touch screen there is nothing to point with: a tap on the message shows what can be done. */
   function onTap(event: MouseEvent) {
-    if (matchMedia('(hover: hover)').matches || (event.target as HTMLElement).closest('a')) return;
+    if (matchMedia('(hover: hover)').matches || (event.target as HTMLElement).closest('a, button, input'))
+      return;
     onActivate(active ? null : key);
   }
 
@@ -91,9 +95,19 @@ function MessageLineNow(props: Props) {
 }
 
 function Body({ message }: { message: Message }) {
-  const { deleted, content, url } = message;
+  const { deleted, content, url, upload, type } = message;
   if (deleted) return <p className="bubble">Message deleted</p>;
-  if (content || !url || !/^\/uploads\/[\w-]/.test(url)) return <MessageText text={bodyWords(message)} />;
+  if (type === 'file' || type === 'voice') {
+    if (upload === null && url === null) return <Gone name={bodyWords({ ...message, content: '' })} />;
+    if (upload)
+      return (
+        <div className="line__stack">
+          <AttachedView upload={upload} />
+          {content && <MessageText text={content} />}
+        </div>
+      );
+  }
+  if (content || !isUploadAddress(url)) return <MessageText text={bodyWords(message)} />;
   return (
     <p className="bubble">
       <a href={url} target="_blank" rel="noopener noreferrer">

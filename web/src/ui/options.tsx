@@ -69,7 +69,7 @@ export function Options({
         </fieldset>
         <p className="hint options__privacy">
           {preferences.mode === 'text'
-            ? 'Messages pass through this server and are stored nowhere.'
+            ? 'Messages pass through this server and are stored nowhere; files and voice notes are deleted an hour after the chat.'
             : 'Your browser will ask for the devices. Calls may go straight from device to device, and the other one may then see your network address.'}
         </p>
         <InterestField interests={preferences.interests} onChange={(interests) => change({ interests })} />

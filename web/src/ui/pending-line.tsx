@@ -1,4 +1,5 @@
 import type { Line } from '../talk/lines.ts';
+import { AttachedView } from './attached.tsx';
 import { MessageText } from './message-text.tsx';
 
 interface Props {
@@ -11,7 +12,7 @@ const words = { sending: 'sending…', waiting: 'will be sent when you are conne
 
 /** A message of ours that the server has not confirmed. */
 export function PendingLine({ line: { key, item, joined }, onResend, onDiscard }: Props) {
-  const { text, delivery, why } = item;
+  const { text, attached, delivery, why } = item;
   return (
     <li
       className={`line line--me${joined ? ' line--joined' : ''}`}
@@ -19,7 +20,8 @@ export function PendingLine({ line: { key, item, joined }, onResend, onDiscard }
       data-delivery={delivery === 'waiting' ? 'held' : delivery}
     >
       <span className="hidden">You: </span>
-      <MessageText text={text} />
+      {attached && <AttachedView upload={attached.upload} />}
+      {text && <MessageText text={text} />}
       <p className="line__meta">
         <span className={`delivery delivery--${delivery}`}>
           {words[delivery]}

@@ -1,6 +1,6 @@
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import type { Live } from '../match/live.ts';
-import type { Phase, State } from '../match/state.ts';
+import type { Match, Phase, State } from '../match/state.ts';
 import type { Mode } from '../session/preferences.ts';
 import { useStore } from '../store.ts';
 import { Avatar } from './avatar.tsx';
@@ -8,9 +8,10 @@ import { AwayBar } from './away-bar.tsx';
 import { BlockDialog } from './block-dialog.tsx';
 import { CallControls } from './call-controls.tsx';
 import { CallView } from './call-view.tsx';
+import { useDesk } from './desk.ts';
 import { ChatLog } from './chat-log.tsx';
-import { Composer } from './composer.tsx';
 import { BlockIcon, ClearIcon, FlagIcon, NextIcon, StopIcon } from './icons.tsx';
+import { MediaComposer } from './media-composer.tsx';
 import { ReportDialog } from './report-dialog.tsx';
 import { TalkTool } from './views.tsx';
 import { endWords } from './words.ts';
@@ -97,7 +98,7 @@ export function Room({ live, phase, link, me, mode, unread, onTalk }: Props) {
             {endWords(phase.why, match)}
           </p>
         ) : (
-          <Composer onSend={live.send} />
+          <MatchComposer live={live} match={match} />
         )}
       </section>
 
@@ -125,4 +126,12 @@ export function Room({ live, phase, link, me, mode, unread, onTalk }: Props) {
       )}
     </main>
   );
+}
+
+/** What was not sent yet ends with the match. */
+function MatchComposer({ live, match: { id, partner } }: { live: Live; match: Match }) {
+  const { uploads } = useDesk();
+  const to = useMemo(() => ({ is: 'match', id }) as const, [id]);
+  useEffect(() => () => uploads.clear(to), [uploads, to]);
+  return <MediaComposer to={to} name={partner.name} onSend={live.send} />;
 }

@@ -1,4 +1,4 @@
-import type { Chat, Message, Typist } from '../talk/state.ts';
+import type { Chat, Message, Pending, Typist } from '../talk/state.ts';
 
 /** What the conversations say, by what is in them. */
 
@@ -49,15 +49,18 @@ export function typingWords(typing: readonly Typist[], type: Chat['type']): stri
 export function bodyWords({ deleted, content, fileName, type }: Message): string {
   if (deleted) return 'Message deleted';
   if (content) return content;
-  return fileName ?? (type === 'voice' ? 'Voice note' : 'File');
+  return type === 'voice' ? 'Voice note' : (fileName ?? 'File');
 }
+
+export const pendingWords = ({ text, attached }: Pending): string =>
+  text || (attached?.kind === 'voice' ? 'Voice note' : (attached?.upload.name ?? ''));
 
 /** The line under a name in the list. */
 export function previewWords(chat: Chat, me: string): string {
   const typing = typingWords(chat.typing, chat.type);
   if (typing) return typing;
   const unsent = chat.pending.at(-1);
-  if (unsent) return `${unsent.delivery === 'failed' ? 'Not sent: ' : 'You: '}${unsent.text}`;
+  if (unsent) return `${unsent.delivery === 'failed' ? 'Not sent: ' : 'You: '}${pendingWords(unsent)}`;
   const { last } = chat;
   if (!last) return 'No messages yet';
   const body = bodyWords(last);

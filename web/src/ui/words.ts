@@ -33,6 +33,17 @@ export const mediaWords: Readonly<Record<MediaProblem, { title: string; help: st
   },
 };
 
+export const microphoneWords: Readonly<Record<MediaProblem | 'unsupported', string>> = {
+  refused:
+    'The microphone is blocked. Allow it for this page, usually through the icon beside the address, then try again.',
+  missing: 'No microphone was found. Plug one in and try again.',
+  busy: 'Another program or tab seems to hold the microphone. Close that one and try again.',
+  insecure:
+    'Browsers share the microphone only with pages opened over https or on this very machine, so nothing can be recorded here.',
+  unsupported: 'This browser cannot record sound in a form that can be sent.',
+  failed: 'The microphone did not start, and the browser gave no reason.',
+};
+
 export function endWords(why: EndReason, { partner }: Match): string {
   switch (why) {
     case 'left':
