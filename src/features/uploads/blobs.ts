@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { Workspace } from '../../kernel/receive.ts';
 
 /** Which bytes of an upload: the whole as it is served, or its small picture. */
 export type BlobPart = 'whole' | 'thumbnail';
@@ -11,7 +12,7 @@ export interface ByteRange {
 
 /** The bytes of uploads, seen by every node. */
 export interface Blobs {
-  /** A path for a new file that is received or made here; nothing is there yet. The folder of one upload: `discard` removes it. */
+  /** For what is received, and what is made of it; whoever asked discards it. */
   workspace(): Promise<Workspace>;
   /** Takes the file at `path`, which must be in a workspace. When it resolves, the bytes survive a crash. */
   put(id: string, part: BlobPart, path: string): Promise<void>;
@@ -23,11 +24,4 @@ export interface Blobs {
   remove(id: string): Promise<void>;
   /** Ids of what was put before this time, for a look whether anybody knows them; and removes workspaces that were left behind since then. */
   putBefore(time: number): AsyncIterable<string>;
-}
-
-export interface Workspace {
-  /** Another path each time, in this workspace alone. */
-  path(): string;
-  /** Removes what is left in it. Repeats succeed. */
-  discard(): Promise<void>;
 }
