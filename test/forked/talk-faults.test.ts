@@ -74,7 +74,7 @@ describe(`a conversation while things break, ${topologyName()}`, () => {
     }
     const voids = history.at(-1)!.seq - history.length;
     measured(
-      `${WRITERS * EACH} messages while sockets are cut, a worker is killed and Redis restarts`,
+      `${WRITERS * EACH} messages while sockets are cut, a worker is killed and Redis restarts, ${topologyName()}`,
       `0 lost, 0 twice, ${voids} voids`,
     );
   }, 120_000);

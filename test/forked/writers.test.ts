@@ -71,7 +71,7 @@ describe(`${WRITERS} writers in one conversation, ${topologyName()}`, () => {
       );
     }
     measured(
-      `${ALL} messages, each sent twice, to ${WRITERS} people`,
+      `${ALL} messages, each sent twice, to ${WRITERS} people, ${topologyName()}`,
       `${seconds.toFixed(1)} s, ${voids} voids`,
     );
   }, 240_000);
