@@ -120,8 +120,7 @@ describe('npm start', () => {
   });
   afterEach(async () => {
     if (bootstrap.exitCode !== null || bootstrap.signalCode !== null) return;
-    // One that was killed may still be about to exit.
-    if (bootstrap.connected) bootstrap.send('exit');
+    bootstrap.send('exit');
     await ended();
   });
 
@@ -162,7 +161,8 @@ describe('npm start', () => {
 
   it('orphans nobody when it is killed', async () => {
     bootstrap.kill('SIGKILL');
-    await expect.poll(said).toBe('disconnect');
+    await ended();
+    await expect.poll(said, { timeout: 5_000 }).toBe('disconnect');
   });
 
   it('writes nothing when all is there', () => {

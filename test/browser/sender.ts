@@ -110,7 +110,7 @@ export class Sender {
       observer.observe(document, { subtree: true, childList: true, attributes: true });
     })`);
     await this.visitor.press('Record a voice note');
-    await this.visitor.button('Send voice note').waitFor();
+    await this.page.getByRole('timer').waitFor();
     if (screenshot !== undefined) {
       await this.page.waitForTimeout(ms / 2);
       await this.visitor.screenshot(screenshot);

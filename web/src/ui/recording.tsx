@@ -1,4 +1,4 @@
-import { useEffect, useRef, type KeyboardEvent } from 'react';
+import { useLayoutEffect, useRef, type KeyboardEvent } from 'react';
 import type { Recording } from '../uploads/recorder.ts';
 import { clockWords } from '../uploads/words.ts';
 import { BinIcon, SendIcon } from './icons.tsx';
@@ -12,11 +12,11 @@ interface Props {
 
 /** In the place of the field while a voice note is recorded. */
 export function RecordingBar({ recording, onCancel, onSend }: Props) {
+  const cancel = useRef<HTMLButtonElement>(null);
   const send = useRef<HTMLButtonElement>(null);
   const { at } = recording;
-  useEffect(() => {
-    if (at === 'on') send.current?.focus();
-  }, [at]);
+  // At once: what had the focus is gone, and Escape counts from here on.
+  useLayoutEffect(() => (at === 'on' ? send : cancel).current?.focus(), [at]);
 
   function onKeyDown(event: KeyboardEvent) {
     if (event.key === 'Escape') onCancel();
@@ -24,7 +24,13 @@ export function RecordingBar({ recording, onCancel, onSend }: Props) {
 
   return (
     <div className="recording" role="group" aria-label="Voice note" onKeyDown={onKeyDown}>
-      <button type="button" className="icon-button" aria-label="Cancel voice note" onClick={onCancel}>
+      <button
+        ref={cancel}
+        type="button"
+        className="icon-button"
+        aria-label="Cancel voice note"
+        onClick={onCancel}
+      >
         <BinIcon />
       </button>
       {recording.at === 'asking' ? (
