@@ -150,7 +150,7 @@ function leaving({ conversations, messages, group, named, say, memberIds, ownerO
     await conversations().join(open, [bob, dan], NOW, 0);
     const two = direct([ann, cy]);
     await conversations().openDirect(two);
-    await conversations().forget([ann, bob, '1']);
+    expect(await conversations().forget([ann, bob, '1'])).toEqual([alone]);
 
     expect(await memberIds(owned)).toEqual([cy]);
     expect(await ownerOf(owned)).toBe(cy);
@@ -159,7 +159,7 @@ function leaving({ conversations, messages, group, named, say, memberIds, ownerO
     expect([await memberIds(open), await ownerOf(open)]).toEqual([[dan], dan]);
     expect(await memberIds(two.id)).toEqual([cy]);
     expect(await conversations().listOf(ann, 9)).toEqual([]);
-    await conversations().forget([]);
+    expect(await conversations().forget([])).toEqual([]);
   });
 }
 

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { crc32, deflateSync } from 'node:zlib';
 import sharp, { type Sharp } from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nativeMedia } from '../../src/features/uploads/media.native.ts';
 import type { Media } from '../../src/features/uploads/media.ts';
+import { png } from '../harness/uploads.ts';
 import { folder, refused } from './media-stage.ts';
 import { seededRandom } from './seeded-random.ts';
 
@@ -200,26 +200,5 @@ function noise(): Sharp {
   return sharp({ create: { width: 120, height: 120, channels: 3, background: 'red', noise: gaussian } });
 }
 
-/** Black and white, `side` × `side`: some hundred kilobytes that would be gigabytes. */
-function pngBomb(side: number): Buffer {
-  const chunk = (type: string, content: Buffer) => {
-    const typed = Buffer.concat([Buffer.from(type), content]);
-    const framed = Buffer.alloc(typed.length + 8);
-    framed.writeUInt32BE(content.length);
-    typed.copy(framed, 4);
-    framed.writeUInt32BE(crc32(typed), typed.length + 4);
-    return framed;
-  };
-  const header = Buffer.alloc(13);
-  header.writeUInt32BE(side, 0);
-  header.writeUInt32BE(side, 4);
-  header[8] = 1;
-  const lines = deflateSync(Buffer.alloc((side / 8 + 1) * side), { level: 9 });
-  const signature = Buffer.from('89504e470d0a1a0a', 'hex');
-  return Buffer.concat([
-    signature,
-    chunk('IHDR', header),
-    chunk('IDAT', lines),
-    chunk('IEND', Buffer.alloc(0)),
-  ]);
-}
+/** Some hundred kilobytes that would be gigabytes. */
+const pngBomb = (side: number) => png(side, side, Buffer.alloc((side / 8 + 1) * side));

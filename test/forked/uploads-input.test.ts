@@ -1,12 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { urlSecretOf } from '../../config/secrets.ts';
+import { openReader } from '../../src/drivers/sqlite.ts';
 import { createSignedUrls } from '../../src/kernel/signed-urls.ts';
 import { startCluster, type Cluster } from '../harness/cluster.ts';
-import { apiOf, dataOf, refusal } from '../harness/conversation.ts';
+import { apiOf, dataOf, groupOf, refusal } from '../harness/conversation.ts';
 import type { Person } from '../harness/person.ts';
 import {
   fetched,
@@ -161,6 +162,31 @@ describe('is stopped', () => {
   });
 });
 
+test('is in use no more when its message, or its conversation, is gone: whoever ended it', async () => {
+  const { id } = await uploaded(cluster.url, ann.token, 'file', { name: 'a.pdf', bytes: pdf() });
+  const db = openReader(cluster.dataDir);
+  const uses = () =>
+    db.get<{ n: number }>('SELECT count(*) AS n FROM upload_uses WHERE upload_id = ?', id)!.n;
+  const post = async () => {
+    const chatId = String(await groupOf(cluster, ann, []));
+    const said = await ann.raw('chat:message', { chatId, type: 'file', content: id });
+    expect(said).toMatchObject({ success: true });
+    return { chatId, messageId: (said as unknown as { id: string }).id };
+  };
+  const places = [await post(), await post(), await post()] as const;
+  expect(uses()).toBe(3);
+  const api = apiOf(cluster, ann.token);
+  expect(await ann.raw('chat:delete', { messageId: places[0].messageId })).toEqual({ success: true });
+  expect(uses()).toBe(2);
+  await dataOf(api.delete(`/api/v1/channels/${places[1].chatId}`));
+  expect(uses()).toBe(1);
+  // The last one to leave takes it along.
+  await dataOf(api.post(`/api/v1/channels/${places[2].chatId}/leave`));
+  expect(uses()).toBe(0);
+  db.close();
+  await dataOf(api.delete(`/api/upload/${id}`));
+});
+
 describe('picture and sound', () => {
   test('an avatar is for everybody who is shown the profile, as long as it is one', async () => {
     const { default: sharp } = await import('sharp');
@@ -250,9 +276,10 @@ describe('40 of 2 MB at once', () => {
   const peakOf = (pid: number) =>
     Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1_024;
 
-  // The plain port first: what the primary has held once stays its highest.
   test.each(['httpUrl', 'url'] as const)('arrive whole over %s', async (port) => {
     const primary = cluster.process.pid!;
+    // From here on: what it held before counts no more.
+    writeFileSync(`/proc/${primary}/clear_refs`, '5');
     const peakBefore = peakOf(primary);
     const files = Array.from({ length: FILES }, () => pdf(randomBytes(2 * MB)));
     const given = await Promise.all(

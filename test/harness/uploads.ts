@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { crc32, deflateRawSync } from 'node:zlib';
+import { crc32, deflateSync } from 'node:zlib';
 import type { RouteData } from '../../src/contract.ts';
 import { http, type HttpAnswer } from './http.ts';
 
@@ -76,8 +76,8 @@ export function filesIn(directory: string): string[] {
 export const pdf = (content: Uint8Array | string = 'a page'): Buffer =>
   Buffer.concat([Buffer.from('%PDF-1.7\n'), Buffer.from(content as string), Buffer.from('\n%%EOF\n')]);
 
-/** A PNG of one colour whose header says that it is so large; its bytes are few. */
-export function largePng(width: number, height: number): Buffer {
+/** A PNG in black and white. @param rows what it has of its lines, each with a byte in front of its pixels */
+export function png(width: number, height: number, rows: Buffer): Buffer {
   const chunk = (name: string, data: Buffer) => {
     const body = Buffer.concat([Buffer.from(name, 'latin1'), data]);
     const out = Buffer.alloc(body.length + 8);
@@ -89,15 +89,18 @@ export function largePng(width: number, height: number): Buffer {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
-  header.set([1, 0, 0, 0, 0], 8);
-  const rows = deflateRawSync(Buffer.alloc(Math.ceil(width / 8) + 1));
+  header[8] = 1;
   return Buffer.concat([
-    Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]),
+    Buffer.from('89504e470d0a1a0a', 'hex'),
     chunk('IHDR', header),
-    chunk('IDAT', Buffer.concat([Buffer.from([0x78, 0x9c]), rows])),
+    chunk('IDAT', deflateSync(rows, { level: 9 })),
     chunk('IEND', Buffer.alloc(0)),
   ]);
 }
+
+/** Its header says that it is so large; there is one line of it. */
+export const largePng = (width: number, height: number): Buffer =>
+  png(width, height, Buffer.alloc(Math.ceil(width / 8) + 1));
 
 /** A tone in 8-bit PCM at 8 kHz. */
 export function wav(seconds: number): Buffer {

@@ -230,15 +230,23 @@ export function mongoConversations(mongo: Mongo): ConversationStore {
     },
 
     async forget(userIds) {
+      const removed: string[] = [];
       for (let start = 0; start < userIds.length; start += LEAVING_AT_ONCE) {
-        await Promise.all(userIds.slice(start, start + LEAVING_AT_ONCE).map(leaveAll));
+        const some = userIds.slice(start, start + LEAVING_AT_ONCE);
+        removed.push(...(await Promise.all(some.map(leaveAll))).flat());
       }
+      return removed;
     },
   };
 
-  async function leaveAll(userId: string): Promise<void> {
+  async function leaveAll(userId: string): Promise<readonly string[]> {
     const own = await memberships.find({ user: numberOf(userId) }, { conversation: 1 }).lean();
-    for (const { conversation } of own) await leave(String(conversation), userId);
+    const removed: string[] = [];
+    for (const { conversation } of own) {
+      const id = String(conversation);
+      if ((await leave(id, userId)).removed) removed.push(id);
+    }
+    return removed;
   }
 }
 

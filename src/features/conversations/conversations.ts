@@ -97,8 +97,8 @@ export interface ConversationStore {
   deserted(before: number, limit: number): Promise<readonly string[]>;
   /** Somebody is in there: `deserted` counts from `at` on. An earlier time changes nothing. */
   touch(ids: readonly string[], at: number): Promise<void>;
-  /** Ends every membership of these users, whose accounts are gone, as `leave` does. */
-  forget(userIds: readonly string[]): Promise<void>;
+  /** Ends every membership of these users, whose accounts are gone, as `leave` does. Answers what was removed by that. */
+  forget(userIds: readonly string[]): Promise<readonly string[]>;
 }
 
 /** Methods that change nothing: a worker answers them from a connection of its own. */

@@ -52,7 +52,11 @@ export const conversationsFeature = featureOf(conversationsContract)((needs: Nee
       ...open.flatMap((id) => dialects.map((dialect) => dialectRoom(dialect, id))),
     ];
   });
-  facts.on('account.removed', ({ userIds }) => conversations.forget(userIds));
+  facts.on('account.removed', async ({ userIds }) => {
+    for (const conversationId of await conversations.forget(userIds)) {
+      await facts.announce('conversation.removed', { conversationId });
+    }
+  });
   facts.on('user.blocked', ({ userId }) => talk.blockers.forget(userId));
 
   function deliver() {

@@ -181,7 +181,9 @@ export function createMembers(needs: MembersNeeds) {
       const { conversation } = await access.visible(ref, who);
       const { id } = conversation;
       if (conversation.type === 'direct') await conversations.hide(id, who.id, (await lastSeq(id)) + 1);
-      else await conversations.leave(id, who.id);
+      else if ((await conversations.leave(id, who.id)).removed) {
+        await needs.facts.announce('conversation.removed', { conversationId: id });
+      }
       joining.end(id, [who.id]);
     },
   };

@@ -133,13 +133,13 @@ export function sqliteMemberships(db: Sqlite): Memberships {
     },
 
     forget(userIds) {
-      for (const userId of userIds) {
+      return userIds.flatMap((userId) => {
         const own = db.all<{ id: number }>(
           'SELECT conversation_id AS id FROM memberships WHERE user_id = ?',
           rowId(userId),
         );
-        for (const { id } of own) leave(String(id), userId);
-      }
+        return own.map(({ id }) => String(id)).filter((id) => leave(id, userId).removed);
+      });
     },
   };
 }
