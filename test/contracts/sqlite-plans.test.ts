@@ -4,6 +4,7 @@ import { openWriter, type Sqlite } from '../../src/drivers/sqlite.ts';
 import { migrations, syncStores } from '../../src/sqlite-stores.ts';
 import { NOW } from './account-record.ts';
 import { ann, bob, conversation, direct, draft, named } from './conversation-stage.ts';
+import { isSlow, noting } from './query-plans.ts';
 import { temporaryDir } from './storage-backends.ts';
 
 const MESSAGES = 200_000;
@@ -11,22 +12,17 @@ const id = '7';
 
 let dir: ReturnType<typeof temporaryDir>;
 let db: Sqlite;
-let asked: Set<string>;
+let plans: () => string[];
+let forget: () => void;
 /** As the storage has them, with their statements noted. */
 let stores: ReturnType<typeof syncStores>;
 
 beforeAll(() => {
   dir = temporaryDir();
   db = openWriter(dir.path, migrations);
-  const noted =
-    <Args extends unknown[], R>(run: (sql: string, ...params: Args) => R) =>
-    (sql: string, ...params: Args) => {
-      asked.add(sql);
-      return run(sql, ...params);
-    };
-  const noting = { ...db, get: noted(db.get), all: noted(db.all), run: noted(db.run) } as Sqlite;
-  stores = syncStores(noting);
-  asked = new Set();
+  const noted = noting(db);
+  ({ plans, forget } = noted);
+  stores = syncStores(noted.db);
   stores.conversations.create(conversation({ id }), [ann, bob]);
   db.exec(`
     BEGIN;
@@ -36,23 +32,12 @@ beforeAll(() => {
     UPDATE conversations SET last_seq = ${MESSAGES} WHERE id = ${id};
     COMMIT`);
 });
-beforeEach(() => {
-  asked = new Set();
-});
+beforeEach(() => forget());
 afterAll(() => {
   db.close();
   dir.remove();
 });
 
-/** Of everything asked since the test began. */
-function plans(): string[] {
-  return [...asked].flatMap((sql) =>
-    db.all<{ detail: string }>(`EXPLAIN QUERY PLAN ${sql}`).map(({ detail }) => detail),
-  );
-}
-/** Reads all of a table, or sorts what it found. Lists that the caller gives are read whole. */
-const slow = (plan: string) =>
-  /^SCAN (?!.*VIRTUAL TABLE|CONSTANT ROW|\(subquery)/.test(plan) || plan.includes('TEMP B-TREE');
 const any = { limit: 50, reader: bob, withDeleted: false };
 
 describe(`among ${MESSAGES} messages`, () => {
@@ -64,7 +49,7 @@ describe(`among ${MESSAGES} messages`, () => {
       'SEARCH m USING INDEX messages_by_seq (conversation_id=? AND seq<?)',
       'SEARCH m USING INDEX messages_by_seq (conversation_id=? AND seq>?)',
     ]);
-    expect(plans().filter(slow)).toEqual([]);
+    expect(plans().filter(isSlow)).toEqual([]);
   });
 
   it('finds what is new, and what changed, on an index each', () => {
@@ -77,7 +62,7 @@ describe(`among ${MESSAGES} messages`, () => {
         'SEARCH m USING INDEX messages_by_change (conversation_id=? AND changed_at>?)',
       ]),
     );
-    expect(plans().filter(slow)).toEqual([]);
+    expect(plans().filter(isSlow)).toEqual([]);
   });
 
   it('looks up retry keys, and everything else that is asked of messages, on an index', () => {
@@ -93,13 +78,13 @@ describe(`among ${MESSAGES} messages`, () => {
     expect(plans()).toContain(
       'SEARCH messages USING INDEX messages_by_retry (conversation_id=? AND sender_id=? AND retry_key=?)',
     );
-    expect(plans().filter(slow)).toEqual([]);
+    expect(plans().filter(isSlow)).toEqual([]);
   });
 
   it('counts unread messages on (conversation, seq), and sorts nothing but what was asked', () => {
     stores.messages.unread(bob, [{ conversationId: id, after: 5 }]);
     expect(plans()).toContain('SEARCH m USING INDEX messages_by_seq (conversation_id=? AND seq>?)');
-    expect(plans().filter(slow)).toEqual(['USE TEMP B-TREE FOR ORDER BY']);
+    expect(plans().filter(isSlow)).toEqual(['USE TEMP B-TREE FOR ORDER BY']);
   });
 });
 
@@ -119,10 +104,10 @@ it('looks for conversations and members on an index', () => {
   conversations.touch([id], NOW);
   conversations.forget(['99']);
   expect(plans()).toContain('SEARCH conversations USING INDEX conversations_by_touch (touched_at<?)');
-  expect(plans().filter(slow)).toEqual([]);
+  expect(plans().filter(isSlow)).toEqual([]);
 
   // Each user once, of conversations with up to a thousand: the only one that gathers what it found.
-  asked = new Set();
+  forget();
   conversations.peersOf(ann, 10);
-  expect(plans().filter(slow)).toEqual(['USE TEMP B-TREE FOR DISTINCT']);
+  expect(plans().filter(isSlow)).toEqual(['USE TEMP B-TREE FOR DISTINCT']);
 });

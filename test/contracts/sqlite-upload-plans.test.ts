@@ -4,45 +4,28 @@ import { openWriter, type Sqlite } from '../../src/drivers/sqlite.ts';
 import { sqliteUploads } from '../../src/features/uploads/uploads.sqlite.ts';
 import { migrations } from '../../src/sqlite-stores.ts';
 import { NOW } from './account-record.ts';
+import { isSlow, noting } from './query-plans.ts';
 import { temporaryDir } from './storage-backends.ts';
 import { asAvatar, inMatch, inMessage, upload } from './upload-stage.ts';
 
 let dir: ReturnType<typeof temporaryDir>;
 let db: Sqlite;
-let asked: Set<string>;
 let uploads: ReturnType<typeof sqliteUploads>;
+let plans: () => string[];
+let forget: () => void;
 
 beforeAll(() => {
   dir = temporaryDir();
   db = openWriter(dir.path, migrations);
-  const noted =
-    <Args extends unknown[], R>(run: (sql: string, ...params: Args) => R) =>
-    (sql: string, ...params: Args) => {
-      asked.add(sql);
-      return run(sql, ...params);
-    };
-  uploads = sqliteUploads({
-    ...db,
-    get: noted(db.get),
-    all: noted(db.all),
-    run: noted(db.run),
-  } as Sqlite);
+  const noted = noting(db);
+  ({ plans, forget } = noted);
+  uploads = sqliteUploads(noted.db);
 });
-beforeEach(() => {
-  asked = new Set();
-});
+beforeEach(() => forget());
 afterAll(() => {
   db.close();
   dir.remove();
 });
-
-/** Of everything asked since the test began. */
-function plans(): string[] {
-  return [...asked].flatMap((sql) =>
-    db.all<{ detail: string }>(`EXPLAIN QUERY PLAN ${sql}`).map(({ detail }) => detail),
-  );
-}
-const slow = (plan: string) => /^SCAN (?!.*VIRTUAL TABLE)/.test(plan) || plan.includes('TEMP B-TREE');
 
 it('sweeps on what may go alone', () => {
   uploads.removeOrphans({ createdBefore: NOW, now: NOW }, 10);
@@ -52,7 +35,7 @@ it('sweeps on what may go alone', () => {
       expect.stringMatching(/^SEARCH uploads USING INDEX uploads_to_sweep \(matched_until<\?\)$/),
     ]),
   );
-  expect(plans().filter(slow)).toEqual([]);
+  expect(plans().filter(isSlow)).toEqual([]);
 });
 
 it.each([
@@ -66,13 +49,13 @@ it.each([
 ])('finds what is in use by a %s on an index', (_, ask, index) => {
   ask();
   expect(plans()).toContainEqual(expect.stringContaining(index));
-  expect(plans().filter(slow)).toEqual([]);
+  expect(plans().filter(isSlow)).toEqual([]);
 });
 
 it('finds the matches that last on an index, and gathers them alone', () => {
   uploads.matchesBeyond(NOW, 10);
   expect(plans()).toContainEqual(expect.stringContaining('upload_uses_by_end (until>?)'));
-  expect(plans().filter(slow)).toEqual(['USE TEMP B-TREE FOR DISTINCT']);
+  expect(plans().filter(isSlow)).toEqual(['USE TEMP B-TREE FOR DISTINCT']);
 });
 
 it('finds everything else by the upload', () => {
@@ -84,5 +67,5 @@ it('finds everything else by the upload', () => {
   uploads.releaseMessage(one.id, '7');
   uploads.releaseAvatar(one.id);
   uploads.remove(one.id, one.ownerId);
-  expect(plans().filter(slow)).toEqual([]);
+  expect(plans().filter(isSlow)).toEqual([]);
 });

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startCluster, type Cluster } from '../harness/cluster.ts';
-import { apiOf, dataOf, groupOf, refusal, type ChatMessage } from '../harness/conversation.ts';
+import { apiOf, dataOf, groupWithMessage, refusal } from '../harness/conversation.ts';
 import type { Person } from '../harness/person.ts';
 
 /** Bad input to the routes of conversations gets its documented error, and text is cleaned; no worker goes down: checked after every test. */
@@ -12,26 +12,16 @@ let cluster: Cluster;
 let pids: number[];
 let ann: Person;
 let bob: Person;
-/** Of ann and bob, with a message. */
 let group: string;
-let message: ChatMessage;
+let filled: (value: unknown) => unknown;
 
 beforeAll(async () => {
   cluster = await startCluster({ workers: 2 });
   pids = [...cluster.workers().values()];
-  [ann, bob] = (await cluster.strangers(2)) as [Person, Person];
-  group = String(await groupOf(cluster, ann, [bob]));
-  await ann.request('chat:join', group);
-  await bob.request('chat:join', group);
-  await ann.request('chat:message', { chatId: group, content: 'fine' });
-  message = (await bob.next('chat:message')) as ChatMessage;
+  ({ ann, bob, group, filled } = await groupWithMessage(cluster));
 });
 afterEach(() => expect([...cluster.workers().values()]).toEqual(pids));
 afterAll(() => cluster.stop());
-
-/** GROUP and MESSAGE stand for what exists; tables are made before it does. */
-const filled = (value: unknown): unknown =>
-  JSON.parse(JSON.stringify(value).replaceAll('GROUP', group).replaceAll('MESSAGE', message.id));
 
 describe('text is cleaned, markup stays', () => {
   const markup = '<script>alert("1")</script> & <img src=x onerror=alert(1)> \' ${7*7} {{7*7}} %s';

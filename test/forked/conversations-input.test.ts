@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startCluster, type Cluster } from '../harness/cluster.ts';
-import { groupOf, refusal, type ChatMessage } from '../harness/conversation.ts';
+import { groupWithMessage, refusal } from '../harness/conversation.ts';
 import { meet } from '../harness/match.ts';
 import type { Person } from '../harness/person.ts';
 
@@ -14,26 +14,16 @@ let cluster: Cluster;
 let pids: number[];
 let ann: Person;
 let bob: Person;
-/** Of ann and bob, with a message. */
 let group: string;
-let message: ChatMessage;
+let filled: (value: unknown) => unknown;
 
 beforeAll(async () => {
   cluster = await startCluster({ workers: 2 });
   pids = [...cluster.workers().values()];
-  [ann, bob] = (await cluster.strangers(2)) as [Person, Person];
-  group = String(await groupOf(cluster, ann, [bob]));
-  await ann.request('chat:join', group);
-  await bob.request('chat:join', group);
-  await ann.request('chat:message', { chatId: group, content: 'fine' });
-  message = (await bob.next('chat:message')) as ChatMessage;
+  ({ ann, bob, group, filled } = await groupWithMessage(cluster));
 });
 afterEach(() => expect([...cluster.workers().values()]).toEqual(pids));
 afterAll(() => cluster.stop());
-
-/** GROUP and MESSAGE stand for what exists; tables are made before it does. */
-const filled = (value: unknown): unknown =>
-  JSON.parse(JSON.stringify(value).replaceAll('GROUP', group).replaceAll('MESSAGE', message.id));
 
 const badRefs: unknown[] = [
   injected,
@@ -134,12 +124,13 @@ describe('events', () => {
   });
 
   test.each(badRefs.map((ref) => [ref]))('%j is the name of nothing', async (ref) => {
+    const messageId = filled('MESSAGE');
     for (const [event, body] of [
       ['chat:join', ref],
       ['chat:leave', ref],
       ['chat:message', { chatId: ref, content: 'x' }],
       ['chat:typing', { chatId: ref, isTyping: true }],
-      ['chat:read', { chatId: ref, messageId: message.id }],
+      ['chat:read', { chatId: ref, messageId }],
       ['join_channel', { channel_id: ref }],
       ['leave_channel', { channel_id: ref }],
       ['message', { type: 'channel.message', data: { channel_id: ref, text: 'x' } }],

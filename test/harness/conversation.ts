@@ -83,6 +83,21 @@ export async function groupOf(cluster: Cluster, owner: Person, others: readonly 
 }
 
 /**
+ * Two on different workers who have a group open, with a message in it. In tables, which are made before there is one, GROUP and
+ * MESSAGE stand for them.
+ */
+export async function groupWithMessage(cluster: Cluster) {
+  const [ann, bob] = (await cluster.strangers(2)) as [Person, Person];
+  const group = String(await groupOf(cluster, ann, [bob]));
+  for (const person of [ann, bob]) await person.request('chat:join', group);
+  await ann.request('chat:message', { chatId: group, content: 'fine' });
+  const message = (await bob.next('chat:message')) as ChatMessage;
+  const filled = (value: unknown): unknown =>
+    JSON.parse(JSON.stringify(value).replaceAll('GROUP', group).replaceAll('MESSAGE', message.id));
+  return { ann, bob, group, filled };
+}
+
+/**
  * What the sender's events caused before this has reached the hearers: a message follows it on the same road. What they were not
  * pushed by then, they are not pushed at all.
  */
