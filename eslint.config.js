@@ -25,7 +25,13 @@ export default tseslint.config(
   js.configs.recommended,
   {
     linterOptions: { reportUnusedDisableDirectives: 'error' },
-    rules: { eqeqeq: 'error', 'no-console': 'off', 'prefer-const': 'error' },
+    rules: {
+      eqeqeq: 'error',
+      'no-console': 'off',
+      // Vitest reads from the first parameter which fixtures a hook wants: `{}` says none.
+      'no-empty-pattern': ['error', { allowObjectPatternsAsParameters: true }],
+      'prefer-const': 'error',
+    },
   },
   { files: ['**/*.js'], languageOptions: { globals: nodeGlobals } },
   {

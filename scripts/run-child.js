@@ -1,6 +1,7 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 
+const MOST_OUTPUT_BYTES = 16 * 1024 * 1024;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /**
@@ -31,6 +32,15 @@ export function run(command, args, options = {}) {
       end(127);
     });
     child.once('exit', (code, signal) => end(code ?? codeOf(signal)));
+  });
+}
+
+/** Runs a program to its end and keeps what it says. */
+export function captured(command, args) {
+  return new Promise((resolve) => {
+    execFile(command, args, { maxBuffer: MOST_OUTPUT_BYTES }, (error, stdout, stderr) => {
+      resolve({ code: error ? 1 : 0, output: (stdout + stderr).trim() });
+    });
   });
 }
 

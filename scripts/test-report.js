@@ -9,11 +9,19 @@ import { relative } from 'node:path';
  * @property {{ name: string, file: string, reason?: string }[]} skipped also todo
  * @property {number} unhandled errors that belong to no test
  * @property {Record<string, string>} measured what tests found out (test/harness/measured.ts)
+ * @property {{ file: string, wallMs: number, cpuMs?: number }[]} costs of each file, with its hooks (test/harness/cost.ts)
  */
 export default class TestReport {
   onTestRunEnd(modules, unhandledErrors) {
     /** @type {Report} */
-    const report = { passed: 0, failed: [], skipped: [], unhandled: unhandledErrors.length, measured: {} };
+    const report = {
+      passed: 0,
+      failed: [],
+      skipped: [],
+      unhandled: unhandledErrors.length,
+      measured: {},
+      costs: [],
+    };
     for (const module of modules) this.add(module, report);
     const file = process.env['TEST_REPORT'];
     if (file) writeFileSync(file, JSON.stringify(report));
@@ -21,6 +29,9 @@ export default class TestReport {
 
   add(module, report) {
     const file = relative(process.cwd(), module.moduleId);
+    const { duration, setupDuration, collectDuration } = module.diagnostic();
+    const wallMs = duration + setupDuration + collectDuration;
+    report.costs.push({ file, wallMs, cpuMs: module.meta().cpuMs });
     const tests = [...module.children.allTests()];
     for (const test of tests) {
       const name = `${file} > ${test.fullName}`;

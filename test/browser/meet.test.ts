@@ -2,7 +2,7 @@
 import type { Browser, BrowserContext, BrowserContextOptions } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startCluster, type Cluster } from '../harness/cluster.ts';
-import { buildPage, launch, missing } from './chromium.ts';
+import { connectBrowser, missing } from '../harness/browser.ts';
 import { Visitor } from './visitor.ts';
 
 const desktop = { viewport: { width: 1280, height: 800 } };
@@ -16,8 +16,7 @@ describe.skipIf(missing)('the page', { timeout: 60_000 }, () => {
   let visitors: Visitor[] = [];
 
   beforeAll(async () => {
-    buildPage();
-    [cluster, browser] = await Promise.all([startCluster({ workers: 2 }), launch('fake')]);
+    [cluster, browser] = await Promise.all([startCluster({ workers: 2 }), connectBrowser('fake')]);
   });
   afterAll(async () => {
     await browser?.close();
@@ -304,7 +303,7 @@ describe.skipIf(missing)('without a camera', { timeout: 60_000 }, () => {
   let browser: Browser;
 
   beforeAll(async () => {
-    [cluster, browser] = await Promise.all([startCluster({ workers: 1 }), launch('refuse')]);
+    [cluster, browser] = await Promise.all([startCluster({ workers: 1 }), connectBrowser('refuse')]);
   });
   afterAll(async () => {
     await browser?.close();

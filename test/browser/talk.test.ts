@@ -2,7 +2,7 @@
 import type { Browser, BrowserContext, BrowserContextOptions } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startCluster, type Cluster } from '../harness/cluster.ts';
-import { buildPage, launch, missing } from './chromium.ts';
+import { connectBrowser, missing } from '../harness/browser.ts';
 import { soon, Talker } from './talker.ts';
 
 const desktop = { viewport: { width: 1280, height: 800 } };
@@ -17,8 +17,7 @@ describe.skipIf(missing)('conversations on the page', { timeout: 60_000 }, () =>
   let people = 0;
 
   beforeAll(async () => {
-    buildPage();
-    [cluster, browser] = await Promise.all([startCluster({ workers: 2 }), launch('fake')]);
+    [cluster, browser] = await Promise.all([startCluster({ workers: 2 }), connectBrowser('fake')]);
   });
   afterAll(async () => {
     await browser?.close();

@@ -3,7 +3,7 @@ import type { Browser, BrowserContext, BrowserContextOptions } from 'playwright-
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import sharp from 'sharp';
 import { startCluster, type Cluster } from '../harness/cluster.ts';
-import { buildPage, launch, missing } from './chromium.ts';
+import { connectBrowser, missing } from '../harness/browser.ts';
 import { Sender } from './sender.ts';
 import { soon, Talker } from './talker.ts';
 import { Visitor } from './visitor.ts';
@@ -38,10 +38,9 @@ describe.skipIf(missing)('uploads on the page', { timeout: 90_000 }, () => {
   let people = 0;
 
   beforeAll(async () => {
-    buildPage();
     [cluster, browser] = await Promise.all([
       startCluster({ workers: 2, env: { MAX_FILE_SIZE: String(MAX_FILE_SIZE) } }),
-      launch('fake'),
+      connectBrowser('fake'),
     ]);
   });
   afterAll(async () => {
@@ -371,7 +370,7 @@ describe.skipIf(missing)('without a microphone', { timeout: 60_000 }, () => {
   let browser: Browser;
 
   beforeAll(async () => {
-    [cluster, browser] = await Promise.all([startCluster({ workers: 1 }), launch('refuse')]);
+    [cluster, browser] = await Promise.all([startCluster({ workers: 1 }), connectBrowser('refuse')]);
   });
   afterAll(async () => {
     await browser?.close();

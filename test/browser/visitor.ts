@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { BrowserContext, CDPSession, Locator, Page } from 'playwright-core';
-import { screenshots } from './chromium.ts';
+import { screenshots } from '../harness/browser.ts';
 
 /** Somebody in front of the page: does what a person does, and sees what a person sees. */
 export class Visitor {

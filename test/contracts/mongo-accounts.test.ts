@@ -5,7 +5,8 @@ import { createExternals } from '../../src/features/accounts/externals.ts';
 import { createIds } from '../../src/kernel/ids.ts';
 import { silentLogger } from '../../src/kernel/logger.ts';
 import { mongoStores, prepareMongo } from '../../src/mongo-stores.ts';
-import { describeMongo, startMongo, type MongoUnderTest } from '../harness/mongo.ts';
+import { describeMongo, startMongo } from '../harness/mongo.ts';
+import { type MongoUnderTest } from '../harness/mongod.ts';
 import { account } from './account-record.ts';
 import { fakeClock } from './fake-clock.ts';
 

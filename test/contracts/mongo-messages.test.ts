@@ -9,7 +9,8 @@ import type { MessageStore } from '../../src/features/conversations/messages.ts'
 import { messageDocument } from '../../src/features/conversations/stored-message.mongo.ts';
 import { silentLogger as logger } from '../../src/kernel/logger.ts';
 import { prepareMongo } from '../../src/mongo-stores.ts';
-import { describeMongo, startMongo, type MongoUnderTest } from '../harness/mongo.ts';
+import { describeMongo, startMongo } from '../harness/mongo.ts';
+import { type MongoUnderTest } from '../harness/mongod.ts';
 import { NOW, nextId } from './account-record.ts';
 import { ann, bob, conversation, draft, named, nobody, problem, seqs, stored } from './conversation-stage.ts';
 

@@ -7,7 +7,8 @@ import type { MessageStore } from '../../src/features/conversations/messages.ts'
 import { messageDocument } from '../../src/features/conversations/stored-message.mongo.ts';
 import { silentLogger as logger } from '../../src/kernel/logger.ts';
 import { prepareMongo } from '../../src/mongo-stores.ts';
-import { describeMongo, startOwnMongo, type MongoUnderTest } from '../harness/mongo.ts';
+import { describeMongo } from '../harness/mongo.ts';
+import { startOwnMongo, type MongoUnderTest } from '../harness/mongod.ts';
 import { ann, bob, conversation, draft } from './conversation-stage.ts';
 
 await describeMongo('200 000 messages in MongoDB', 'control', () => {

@@ -10,7 +10,8 @@ import { silentLogger, type Logger } from '../../src/kernel/logger.ts';
 import { copyInto, mongoLeases, mongoStores, prepareMongo } from '../../src/mongo-stores.ts';
 import { SCHEMA_RELEASE } from '../../src/schema-release.ts';
 import type { Stores } from '../../src/sqlite-stores.ts';
-import { describeMongo, startMongo, withDatabase, type MongoUnderTest } from '../harness/mongo.ts';
+import { describeMongo, startMongo } from '../harness/mongo.ts';
+import { withDatabase, type MongoUnderTest } from '../harness/mongod.ts';
 import { account, guestAccount, nextId, NOW } from './account-record.ts';
 import { noMongo } from './storage-backends.ts';
 

@@ -1,4 +1,4 @@
-import { afterAll, vi } from 'vitest';
+import { vi } from 'vitest';
 import { connectRedis } from '../../src/drivers/redis.ts';
 import { redisAttendance } from '../../src/features/conversations/attendance.redis.ts';
 import { memoryAttendance, type Attendance } from '../../src/features/conversations/attendance.ts';
@@ -16,7 +16,7 @@ import { redisNodes } from '../../src/kernel/nodes.redis.ts';
 import { memoryNodes, type Nodes } from '../../src/kernel/nodes.ts';
 import { redisOwners } from '../../src/kernel/owners.redis.ts';
 import { memoryOwners, type Owners } from '../../src/kernel/owners.ts';
-import { closeTestRedis, redisForTests, withoutRedis } from '../harness/redis.ts';
+import { redisForTests, withoutRedis } from '../harness/redis.ts';
 import { bridged } from './bridged.ts';
 
 export interface StatePortsUnderTest {
@@ -84,8 +84,6 @@ async function behindBridge(): Promise<StateUnderTest> {
     },
   };
 }
-
-afterAll(closeTestRedis);
 
 /**
  * Its scripts take the time from the test; it stands still in this process as well, for what counts here. `isCluster`: as one node

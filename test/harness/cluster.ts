@@ -52,6 +52,7 @@ export async function startCluster({ workers = 2, env = {} }: ClusterOptions = {
     cwd: home,
     env: {
       PATH: process.env['PATH'],
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
       NODE_ENV: 'development',
       PORT: '0',
       NODE_ID: 'n1',

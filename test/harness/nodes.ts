@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Cluster, ClusterOptions } from './cluster.ts';
 import { startCluster } from './cluster.ts';
-import { startOwnMongo } from './mongo.ts';
+import { startOwnMongo } from './mongod.ts';
 import { installNginx } from './nginx.ts';
 import { personOf, type Person, type PersonOptions } from './person.ts';
 import { startRedis, type TestRedis } from './redis.ts';

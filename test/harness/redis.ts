@@ -6,6 +6,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { Redis as Client } from 'ioredis';
+import { leftOut, shared } from './shared.ts';
 
 const START_MS = 10_000;
 
@@ -17,9 +18,10 @@ process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 export const redisServer: string | undefined = process.env['TEST_REDIS_SERVER'] || onPath('redis-server');
 /** Why suites that need a Redis are skipped; undefined where they are not. */
 export const withoutRedis: string | undefined =
-  redisServer || process.env['TEST_REDIS_URL']
+  leftOut ??
+  (redisServer || process.env['TEST_REDIS_URL']
     ? undefined
-    : 'redis-server is missing (apt-get install redis-server, or set TEST_REDIS_URL)';
+    : 'redis-server is missing (apt-get install redis-server, or set TEST_REDIS_URL)');
 
 export interface TestRedis {
   readonly url: string;
@@ -104,20 +106,13 @@ export async function startRedis({ args = [] }: { args?: readonly string[] } = {
   };
 }
 
-const kept = new Map<boolean, Promise<{ readonly url: string; stop(): Promise<void> }>>();
-
 /**
- * A Redis to store things in, the same for all tests of a file, which ends with the file: the one of `TEST_REDIS_URL`, else one
- * that is started. Each call gives a prefix of its own. `isCluster`: it is the only node of a Redis Cluster.
+ * A Redis to store things in, which all suites share: the one of `TEST_REDIS_URL`, else one that is started for them. Each call
+ * gives a prefix of its own. `isCluster`: it is the only node of a Redis Cluster.
  */
 export async function redisForTests(isCluster = false) {
-  let server = kept.get(isCluster);
-  if (!server) {
-    const url = process.env['TEST_REDIS_URL'];
-    server = url && !isCluster ? Promise.resolve({ url, stop: async () => {} }) : startShared(isCluster);
-    kept.set(isCluster, server);
-  }
-  const { url } = await server;
+  const given = isCluster ? undefined : process.env['TEST_REDIS_URL'];
+  const url = given ?? (await shared(isCluster ? 'redis-cluster' : 'redis'));
   const prefix = `test-${randomBytes(6).toString('hex')}`;
   async function empty() {
     const client = new Client(url);
@@ -129,16 +124,9 @@ export async function redisForTests(isCluster = false) {
   return { url, prefix, empty };
 }
 
-/** Ends what `redisForTests` started; for `afterAll` at the top of a file. */
-export async function closeTestRedis(): Promise<void> {
-  const servers = [...kept.values()];
-  kept.clear();
-  for (const server of servers) await (await server).stop();
-}
-
-async function startShared(isCluster: boolean): Promise<TestRedis> {
-  const server = await startRedis({ args: isCluster ? ['--cluster-enabled', 'yes'] : [] });
-  if (!isCluster) return server;
+/** The only node of a Redis Cluster. */
+export async function startRedisCluster(): Promise<TestRedis> {
+  const server = await startRedis({ args: ['--cluster-enabled', 'yes'] });
   const client = new Client(server.url);
   await client.cluster('ADDSLOTSRANGE', 0, 16383);
   while (!String(await client.cluster('INFO')).includes('cluster_state:ok'))

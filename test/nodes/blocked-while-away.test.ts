@@ -3,7 +3,7 @@ import { storageBackends, type StorageUnderTest } from '../contracts/storage-bac
 import { startCluster, type Cluster } from '../harness/cluster.ts';
 import { meet, say } from '../harness/match.ts';
 import { measured } from '../harness/measured.ts';
-import { startOwnMongo, type OwnMongo } from '../harness/mongo.ts';
+import { startOwnMongo, type OwnMongo } from '../harness/mongod.ts';
 import type { Person } from '../harness/person.ts';
 import { startRedis, withoutRedis, type TestRedis } from '../harness/redis.ts';
 

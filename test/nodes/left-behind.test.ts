@@ -5,7 +5,8 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { temporaryDir } from '../contracts/storage-backends.ts';
 import { startCluster } from '../harness/cluster.ts';
-import { describeMongo, startOwnMongo, type OwnMongo } from '../harness/mongo.ts';
+import { describeMongo } from '../harness/mongo.ts';
+import { startOwnMongo, type OwnMongo } from '../harness/mongod.ts';
 
 const copyProgram = fileURLToPath(new URL('../../src/storage-copy.ts', import.meta.url));
 

@@ -12,7 +12,8 @@ import { silentLogger } from '../../src/kernel/logger.ts';
 import { mongoStores, prepareMongo } from '../../src/mongo-stores.ts';
 import { nextId } from '../contracts/account-record.ts';
 import { ann, conversation, draft, problem } from '../contracts/conversation-stage.ts';
-import { describeMongo, startReplicaSet, type ReplicaSet } from '../harness/mongo.ts';
+import { describeMongo } from '../harness/mongo.ts';
+import { startReplicaSet, type ReplicaSet } from '../harness/mongod.ts';
 import { historyOf, startRace } from './message-race.ts';
 
 const MINUTE_MS = 60_000;

@@ -10,7 +10,8 @@ import { prepareMongo } from '../../src/mongo-stores.ts';
 import type { MessageStore } from '../../src/features/conversations/messages.ts';
 import { messageDocument } from '../../src/features/conversations/stored-message.mongo.ts';
 import { ann, conversation, draft } from '../contracts/conversation-stage.ts';
-import { describeMongo, startOwnMongo, type OwnMongo } from '../harness/mongo.ts';
+import { describeMongo } from '../harness/mongo.ts';
+import { startOwnMongo, type OwnMongo } from '../harness/mongod.ts';
 import { startRace } from './message-race.ts';
 import type { Sent } from './message-racer.ts';
 

@@ -9,13 +9,8 @@ import { mongoStores, prepareMongo } from '../../src/mongo-stores.ts';
 import type { Stores } from '../../src/sqlite-stores.ts';
 import { account, nextId, NOW } from '../contracts/account-record.ts';
 import { conversation, direct, draft, named } from '../contracts/conversation-stage.ts';
-import {
-  describeMongo,
-  startOwnMongo,
-  startReplicaSet,
-  type OwnMongo,
-  type ReplicaSet,
-} from '../harness/mongo.ts';
+import { describeMongo } from '../harness/mongo.ts';
+import { startOwnMongo, startReplicaSet, type OwnMongo, type ReplicaSet } from '../harness/mongod.ts';
 
 const WRITERS = 16;
 const ANSWER_MS = 2_000;

@@ -5,7 +5,8 @@ import { startCluster, type Cluster } from '../harness/cluster.ts';
 import { http } from '../harness/http.ts';
 import { meet, say } from '../harness/match.ts';
 import { measured } from '../harness/measured.ts';
-import { startReplicaSet, whyNoMongo, type ReplicaSet } from '../harness/mongo.ts';
+import { whyNoMongo } from '../harness/mongo.ts';
+import { startReplicaSet, type ReplicaSet } from '../harness/mongod.ts';
 import type { Person } from '../harness/person.ts';
 import { startRedis, withoutRedis, type TestRedis } from '../harness/redis.ts';
 

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { io, type Socket } from 'socket.io-client';
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { say } from '../harness/match.ts';
-import { startOwnMongo } from '../harness/mongo.ts';
+import { startOwnMongo } from '../harness/mongod.ts';
 import { freePorts, startNginx, withoutNginx } from '../harness/nginx.ts';
 import { personOf } from '../harness/person.ts';
 import { nodes, preparePm2, withoutPm2, type Pm2, type Pm2Options } from '../harness/pm2.ts';

@@ -1,9 +1,9 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { OWNER_TTL_MS, sweepOwners } from '../../src/kernel/owners.ts';
-import { closeTestRedis, redisForTests, withoutRedis } from '../harness/redis.ts';
+import { redisForTests, withoutRedis } from '../harness/redis.ts';
 import type { Outcome, Race } from './redis-racer.ts';
 import { startWorker, type Worker } from './redis-worker.ts';
 
@@ -30,7 +30,6 @@ describe.skipIf(withoutRedis)('four processes at once', () => {
     await onlooker.close();
     await shared.empty();
   });
-  afterAll(closeTestRedis);
 
   /** What each of them got, by process. */
   async function race<R extends Race>(name: R, rounds = ROUNDS): Promise<Outcome<R>[]> {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startCluster } from '../harness/cluster.ts';
-import { startOwnMongo } from '../harness/mongo.ts';
+import { startOwnMongo } from '../harness/mongod.ts';
 import { startRedis, withoutRedis } from '../harness/redis.ts';
 
 /** A second node needs both backends; with one of them embedded it must not start. */

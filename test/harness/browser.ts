@@ -1,15 +1,14 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { chromium, type Browser } from 'playwright-core';
+import { shared } from './shared.ts';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
 const executablePath = process.env['TEST_CHROMIUM'] ?? '/usr/bin/chromium';
 
-/** Why these suites cannot run here; null when they can. */
+/** Why suites that need a browser cannot run here; null when they can. */
 export const missing = existsSync(executablePath) ? null : `no Chromium at ${executablePath}`;
 
-export const screenshots = `${root}test-results`;
+export const screenshots = fileURLToPath(new URL('../../test-results', import.meta.url));
 
 const flags = [
   '--no-sandbox',
@@ -22,17 +21,18 @@ const flags = [
 ];
 
 /** `fake`: a moving test picture and a beep, granted without asking. `refuse`: the same devices, but every request is denied. */
-export function launch(devices: 'fake' | 'refuse'): Promise<Browser> {
+type Devices = 'fake' | 'refuse';
+
+/** One that several processes may use at once. */
+export async function startBrowser(devices: Devices): Promise<{ url: string; stop(): Promise<void> }> {
   const media = ['--use-fake-device-for-media-stream'];
   if (devices === 'fake') media.push('--use-fake-ui-for-media-stream');
-  return chromium.launch({ executablePath, headless: true, args: [...flags, ...media] });
+  const server = await chromium.launchServer({ executablePath, headless: true, args: [...flags, ...media] });
+  return { url: server.wsEndpoint(), stop: () => server.close() };
 }
 
-/** The page as `npm start` would serve it. */
-export function buildPage(): void {
+/** The shared one. Closing it closes what was opened through it. */
+export async function connectBrowser(devices: Devices): Promise<Browser> {
   mkdirSync(screenshots, { recursive: true });
-  const { status, stdout, stderr } = spawnSync(process.execPath, [`${root}scripts/build.js`], {
-    encoding: 'utf8',
-  });
-  if (status !== 0) throw new Error(`the page does not build:\n${stdout}${stderr}`);
+  return chromium.connect(await shared(`chromium-${devices}`));
 }
