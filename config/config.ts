@@ -20,6 +20,7 @@ export interface Config {
   corsCredentials: boolean;
   /** Unset: embedded storage. */
   mongodbUri?: string;
+  mongodbTimeoutMs: number;
   /** Unset: embedded state. */
   redisUrl?: string;
   redisPrefix: string;

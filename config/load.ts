@@ -78,6 +78,7 @@ export function loadConfig(environment: Environment): Config {
     origins: values.CORS_ORIGIN ?? (production ? [] : DEVELOPMENT_ORIGINS),
     corsCredentials: values.SOCKETIO_CORS_CREDENTIALS,
     ...(values.MONGODB_URI !== undefined && { mongodbUri: values.MONGODB_URI }),
+    mongodbTimeoutMs: values.MONGODB_TIMEOUT_MS,
     ...(redisUrl !== undefined && { redisUrl }),
     redisPrefix: values.SOCKETIO_REDIS_PREFIX,
     jwt,

@@ -166,6 +166,13 @@ export const variables = {
     sample: 'mongodb://localhost:27017/realtime_chat',
     secret: true,
   },
+  MONGODB_TIMEOUT_MS: {
+    group: 'Backends',
+    doc: 'What MongoDB does not answer for so long is UNAVAILABLE',
+    type: integer(500, 4_000),
+    default: '1800',
+    unit: 'ms',
+  },
   REDIS_URL: {
     group: 'Backends',
     doc: 'Redis for state shared by several nodes',

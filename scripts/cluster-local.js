@@ -97,7 +97,7 @@ function onPath(program) {
 function findMongod() {
   console.log('Looking for a mongod (the first time it may be fetched, 42 MB)…');
   const script =
-    "import { findMongod } from './test/harness/mongo.ts'; console.log(JSON.stringify(await findMongod()));";
+    "import { findMongod } from './test/harness/mongod.ts'; console.log(JSON.stringify(await findMongod()));";
   const { stdout, stderr } = spawnSync(NODE, ['--input-type=module', '-e', script], {
     cwd: ROOT,
     encoding: 'utf8',

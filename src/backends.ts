@@ -148,7 +148,7 @@ export async function openHostStorage(
   onLost: () => void = () => {},
 ): Promise<HostStorage> {
   if (config.mongodbUri !== undefined) {
-    const mongo = await openMongo({ uri: config.mongodbUri, logger });
+    const mongo = await openMongo({ uri: config.mongodbUri, answerMs: config.mongodbTimeoutMs, logger });
     await prepareMongo(mongo, owner, logger);
     const stores = mongoStores(mongo);
     return {
@@ -294,7 +294,7 @@ async function workerStorage(config: Config, { wire, logger }: WorkerNeeds) {
     const { stores, close } = workerStores(config.dataDir, remoteStores(wire));
     return { stores, lost: () => [], close: async () => close() };
   }
-  const mongo = await openMongo({ uri: config.mongodbUri, logger });
+  const mongo = await openMongo({ uri: config.mongodbUri, answerMs: config.mongodbTimeoutMs, logger });
   return {
     stores: mongoStores(mongo),
     lost: () => (mongo.isUp() ? [] : ['MongoDB']),

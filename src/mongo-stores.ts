@@ -20,13 +20,13 @@ import type { Stores } from './sqlite-stores.ts';
 /** Over a process' own connection. The collections must have been prepared before: their indexes decide. */
 export function mongoStores(mongo: Mongo): Stores {
   return {
-    accounts: answering(mongoAccounts(mongo)),
-    sessions: answering(mongoSessions(mongo)),
-    blocks: answering(mongoBlocks(mongo)),
-    reports: answering(mongoReports(mongo)),
-    conversations: answering(mongoConversations(mongo)),
-    messages: answering(mongoMessages(mongo)),
-    uploads: answering(mongoUploads(mongo)),
+    accounts: answering(mongoAccounts(mongo), mongo),
+    sessions: answering(mongoSessions(mongo), mongo),
+    blocks: answering(mongoBlocks(mongo), mongo),
+    reports: answering(mongoReports(mongo), mongo),
+    conversations: answering(mongoConversations(mongo), mongo),
+    messages: answering(mongoMessages(mongo), mongo),
+    uploads: answering(mongoUploads(mongo), mongo),
   };
 }
 

@@ -208,11 +208,11 @@ export function embeddedAccounts(dataDir: string): number {
 }
 
 async function main(): Promise<void> {
-  const { dataDir, mongodbUri: uri } = loadConfig(readEnvironment());
+  const { dataDir, mongodbUri: uri, mongodbTimeoutMs: answerMs } = loadConfig(readEnvironment());
   if (uri === undefined) throw new Error('MONGODB_URI: set it to the database that is to be filled.');
   const say = (line: string) => console.log(line);
   const logger: Logger = { ...silentLogger, warn: (_, text) => say(text), info: (_, text) => say(text) };
-  const mongo = await openMongo({ uri, logger });
+  const mongo = await openMongo({ uri, answerMs, logger });
   try {
     await copyStorage({ dataDir, mongo, logger, say });
   } finally {

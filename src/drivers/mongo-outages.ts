@@ -1,24 +1,21 @@
 import { mongo } from 'mongoose';
 import { AppError } from '../kernel/errors.ts';
 
-/** A method of a store answers within this time, whatever has happened to the servers. */
-export const ANSWER_MS = 1_800;
-
 /**
- * The port with answers in time: what takes longer, and every failure of servers or network, is UNAVAILABLE. A write that
+ * The port with answers within `answerMs`, whatever has happened to the servers: what takes longer, and every failure of servers or network, is UNAVAILABLE. A write that
  * failed so may have happened or may still happen; it is only not acknowledged.
  */
-export function answering<P extends object>(port: P): P {
+export function answering<P extends object>(port: P, { answerMs }: { readonly answerMs: number }): P {
   const methods = Object.entries(port as Record<string, (...args: unknown[]) => Promise<unknown>>);
   return Object.fromEntries(
-    methods.map(([name, method]) => [name, (...args: unknown[]) => inTime(() => method(...args))]),
+    methods.map(([name, method]) => [name, (...args: unknown[]) => inTime(() => method(...args), answerMs)]),
   ) as P;
 }
 
-async function inTime<T>(call: () => Promise<T>): Promise<T> {
+async function inTime<T>(call: () => Promise<T>, answerMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(unavailable()), ANSWER_MS);
+    timer = setTimeout(() => reject(unavailable()), answerMs);
   });
   try {
     return await Promise.race([call(), late]);

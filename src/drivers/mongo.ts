@@ -19,6 +19,8 @@ export interface Mongo {
    * crash takes that back.
    */
   readonly replicated: boolean;
+  /** What a store does not get done in this time is UNAVAILABLE (`answering`). */
+  readonly answerMs: number;
   /** Whether a server that takes writes answers: its heartbeat comes every second, on a socket of its own. */
   isUp(): boolean;
   /** Called at each change of `isUp`; the returned function ends that. */
@@ -28,11 +30,14 @@ export interface Mongo {
   close(): Promise<void>;
 }
 
+const ANSWER_MS = 1_800;
 /**
- * Each step of an operation: the choice of a server, a free connection, the answer, the wait for a majority. The driver
- * tries some a second time, and its `timeoutMS` for the whole has no effect any more (7.8): hence `answering`.
+ * So much earlier ends each step of an operation: the choice of a server, a free connection, the answer, the wait for a majority.
+ * The driver tries some a second time, and its `timeoutMS` for the whole has no effect any more (7.8): hence `answering`.
  */
-const STEP_MS = 1_600;
+const STEP_BEFORE_MS = 200;
+/** A server is lost when its heartbeat is so late: before a step gives up. */
+const LOST_BEFORE_MS = 300;
 /**
  * Options of an operation on everything that is stored. Ends all the same when the server's heartbeat does. The driver takes
  * `socketTimeoutMS` for one operation too (7.8), its types do not say so.
@@ -42,8 +47,6 @@ export const AS_LONG_AS_IT_TAKES: mongo.CommandOperationOptions = {
   ...{ socketTimeoutMS: 0 },
 };
 const HEARTBEAT_MS = 1_000;
-/** A server is lost when its heartbeat is this late. */
-const CONNECT_MS = 1_500;
 const WAIT_AT_START_MS = 30_000;
 /** Where an address names none: the one that B's commands look into. */
 const DATABASE = 'realtime_chat';
@@ -56,18 +59,20 @@ export async function openMongo(options: {
   readonly uri: string;
   readonly logger: Logger;
   readonly waitMs?: number;
+  readonly answerMs?: number;
 }): Promise<Mongo> {
-  const { uri, logger, waitMs = WAIT_AT_START_MS } = options;
+  const { uri, logger, waitMs = WAIT_AT_START_MS, answerMs = ANSWER_MS } = options;
   const end = performance.now() + waitMs;
   for (let attempt = 0; ; attempt++) {
     // sanitizeFilter: whatever object gets into a filter is a value to compare with, unless the code says `operator`.
     const connection = new Mongoose({ sanitizeFilter: true, strictQuery: 'throw' }).createConnection();
     // Only its message goes on, without secrets: Node's "Invalid URL", for one, carries the whole address.
-    const failure = await connection.openUri(uri, optionsFor(uri)).then(
+    const failure = await connection.openUri(uri, optionsFor(uri, answerMs)).then(
       () => undefined,
       (error: Error) => error,
     );
-    if (!failure) return watched(connection, await isReplicated(connection), logger);
+    if (!failure)
+      return watched(connection, { replicated: await isReplicated(connection), answerMs }, logger);
 
     const hosts = hostsOf(connection);
     await clientOf(connection)?.close();
@@ -87,13 +92,14 @@ export async function openMongo(options: {
 }
 
 /** These win against what the address says. */
-function optionsFor(uri: string): ConnectOptions {
+function optionsFor(uri: string, answerMs: number): ConnectOptions {
+  const stepMs = answerMs - STEP_BEFORE_MS;
   return {
     // An acknowledged write is on the disks of a majority; of the only server, where there is one (without `journal` it
     // would be there up to 100 ms later).
     w: 'majority',
     journal: true,
-    wtimeoutMS: STEP_MS,
+    wtimeoutMS: stepMs,
     // Sees every acknowledged write, also right after a failover, when `majority` may still show what was before. It may show
     // a write that is taken back; so nothing is acknowledged because of what was merely read.
     readPreference: 'primary',
@@ -101,10 +107,10 @@ function optionsFor(uri: string): ConnectOptions {
     bufferCommands: false,
     autoIndex: false,
     autoCreate: false,
-    serverSelectionTimeoutMS: STEP_MS,
-    waitQueueTimeoutMS: STEP_MS,
-    socketTimeoutMS: STEP_MS,
-    connectTimeoutMS: CONNECT_MS,
+    serverSelectionTimeoutMS: stepMs,
+    waitQueueTimeoutMS: stepMs,
+    socketTimeoutMS: stepMs,
+    connectTimeoutMS: answerMs - LOST_BEFORE_MS,
     heartbeatFrequencyMS: HEARTBEAT_MS,
     appName: 'realtime-chat',
     // Each process of each node has as many; a hundred of the driver's choice only wait for each other.
@@ -120,7 +126,11 @@ async function isReplicated(connection: Connection): Promise<boolean> {
   return hello['setName'] !== undefined || hello['msg'] === 'isdbgrid';
 }
 
-function watched(connection: Connection, replicated: boolean, logger: Logger): Mongo {
+function watched(
+  connection: Connection,
+  facts: Pick<Mongo, 'replicated' | 'answerMs'>,
+  logger: Logger,
+): Mongo {
   const client = connection.getClient();
   const hosts = hostsOf(connection);
   const [lost, returned] = [new Set<() => void>(), new Set<() => void>()];
@@ -143,7 +153,7 @@ function watched(connection: Connection, replicated: boolean, logger: Logger): M
   };
   return {
     connection,
-    replicated,
+    ...facts,
     isUp: () => up && !closing,
     onLost: added(lost),
     onReturn: added(returned),

@@ -9,7 +9,7 @@ const desktop = { viewport: { width: 1280, height: 800 } };
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
 const smallest = { ...phone, viewport: { width: 360, height: 640 } };
 
-describe.skipIf(missing)('the page', { timeout: 60_000 }, () => {
+describe.skipIf(missing)('the page', { timeout: 120_000 }, () => {
   let cluster: Cluster;
   let browser: Browser;
   let context: BrowserContext;
@@ -167,7 +167,7 @@ describe.skipIf(missing)('the page', { timeout: 60_000 }, () => {
     await meet(ann, bob, 'Text');
     await bob.page.close();
     await ann.sees('connection dropped');
-    await ann.page.getByText('did not come back').waitFor({ timeout: 20_000 });
+    await ann.page.getByText('did not come back').waitFor({ timeout: 40_000 });
     await ann.press('Done');
     await ann.is('choosing');
   });
@@ -298,7 +298,7 @@ describe.skipIf(missing)('the page', { timeout: 60_000 }, () => {
   });
 });
 
-describe.skipIf(missing)('without a camera', { timeout: 60_000 }, () => {
+describe.skipIf(missing)('without a camera', { timeout: 120_000 }, () => {
   let cluster: Cluster;
   let browser: Browser;
 

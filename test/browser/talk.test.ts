@@ -9,7 +9,7 @@ const desktop = { viewport: { width: 1280, height: 800 } };
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
 const smallest = { ...phone, viewport: { width: 360, height: 640 } };
 
-describe.skipIf(missing)('conversations on the page', { timeout: 60_000 }, () => {
+describe.skipIf(missing)('conversations on the page', { timeout: 120_000 }, () => {
   let cluster: Cluster;
   let browser: Browser;
   let talkers: Talker[] = [];
@@ -141,7 +141,7 @@ describe.skipIf(missing)('conversations on the page', { timeout: 60_000 }, () =>
           await toTop();
           return first.count();
         },
-        { timeout: 10_000, interval: 200 },
+        { timeout: 30_000, interval: 200 },
       )
       .toBe(1);
     expect(await bob.texts()).toHaveLength(121);

@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { Visitor } from './visitor.ts';
 
 /** For what takes a loaded machine a while. */
-export const soon = { timeout: 10_000 };
+export const soon = { timeout: 30_000 };
 
 /** Somebody among their conversations. */
 export class Talker {

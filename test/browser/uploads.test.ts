@@ -30,7 +30,7 @@ async function picture(name = 'evening.png', width = 1_200, height = 800) {
 /** So much that it takes a while on a slow line. */
 const large = (name: string, bytes: number) => text(name, 'all work and no play\n'.repeat(bytes / 21));
 
-describe.skipIf(missing)('uploads on the page', { timeout: 90_000 }, () => {
+describe.skipIf(missing)('uploads on the page', { timeout: 120_000 }, () => {
   let cluster: Cluster;
   let browser: Browser;
   let visitors: Visitor[] = [];
@@ -299,7 +299,7 @@ describe.skipIf(missing)('uploads on the page', { timeout: 90_000 }, () => {
     // Muted still, and alive.
     await bob.visitor.press('Mute microphone');
     await Promise.all([ann.visitor.callIs('connected'), bob.visitor.callIs('connected')]);
-    await expect.poll(() => ann.hearsCall(), { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => ann.hearsCall(), { timeout: 30_000 }).toBe(true);
 
     // The other way round: dropped, with the partner gone before it arrives.
     await ann.slowUploads(200_000);
@@ -365,7 +365,7 @@ describe.skipIf(missing)('uploads on the page', { timeout: 90_000 }, () => {
   });
 });
 
-describe.skipIf(missing)('without a microphone', { timeout: 60_000 }, () => {
+describe.skipIf(missing)('without a microphone', { timeout: 120_000 }, () => {
   let cluster: Cluster;
   let browser: Browser;
 

@@ -12,7 +12,7 @@ export class Visitor {
 
   private constructor(page: Page, url: string) {
     this.page = page;
-    page.setDefaultTimeout(12_000);
+    page.setDefaultTimeout(30_000);
     page.on('pageerror', (error) => this.scandals.push(`script error: ${error.message}`));
     page.on('console', (message) => {
       if (/Content Security Policy|Refused to/.test(message.text())) this.scandals.push(message.text());
@@ -106,7 +106,7 @@ export class Visitor {
   }
 
   async callIs(state: RTCState): Promise<void> {
-    await this.page.locator(`.call[data-state=${state}]`).waitFor({ timeout: 20_000 });
+    await this.page.locator(`.call[data-state=${state}]`).waitFor({ timeout: 40_000 });
   }
 
   /** The conversation as it stands, the page's own lines included, without times. */
@@ -124,7 +124,7 @@ export class Visitor {
   async seesMovingPicture(): Promise<void> {
     await this.callIs('connected');
     const before = await this.frames();
-    await expect.poll(() => this.frames(), { timeout: 10_000 }).toBeGreaterThan(before + 5);
+    await expect.poll(() => this.frames(), { timeout: 30_000 }).toBeGreaterThan(before + 5);
   }
 
   /** Cuts this page alone off from everything, as a lost phone network does. */

@@ -16,7 +16,7 @@ await describeMongo('accounts in MongoDB', 'server', () => {
   let nodes: [Mongo, Mongo];
   beforeAll(async () => {
     server = await startMongo();
-    const open = () => openMongo({ uri: server.uri, logger: silentLogger });
+    const open = () => openMongo({ uri: server.uri, answerMs: 4_000, logger: silentLogger });
     nodes = [await open(), await open()];
     await prepareMongo(nodes[0], 'test', silentLogger);
   });

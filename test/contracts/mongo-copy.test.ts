@@ -48,7 +48,7 @@ await describeMongo('copying the storage', 'server', () => {
   beforeEach(async () => {
     dir = temporaryDir();
     uri = withDatabase(server.uri, `test_${randomBytes(6).toString('hex')}`);
-    mongo = await openMongo({ uri, logger });
+    mongo = await openMongo({ uri, answerMs: 4_000, logger });
     said = [];
   });
   afterEach(async () => {

@@ -26,7 +26,7 @@ await describeMongo('messages in MongoDB', 'server', () => {
   let impatient: MessageStore;
   beforeAll(async () => {
     server = await startMongo();
-    mongo = await openMongo({ uri: server.uri, logger });
+    mongo = await openMongo({ uri: server.uri, answerMs: 4_000, logger });
     await prepareMongo(mongo, 'test', logger);
     conversations = mongoConversations(mongo);
     messages = mongoMessages(mongo);

@@ -20,7 +20,7 @@ await describeMongo('200 000 messages in MongoDB', 'control', () => {
   beforeAll(async () => {
     // Without --notablescan: the profile has no index.
     server = await startOwnMongo();
-    mongo = await openMongo({ uri: server.uri, logger });
+    mongo = await openMongo({ uri: server.uri, answerMs: 4_000, logger });
     await prepareMongo(mongo, 'test', logger);
     messages = mongoMessages(mongo);
     const made = conversation();

@@ -113,7 +113,7 @@ const races = {
   lease: async (_: Stores, round: number) => (await leases.hold(`role ${round}`, me, 60_000)) || undefined,
 } satisfies Record<string, (stores: Stores, round: number) => Promise<unknown>>;
 
-const mongo = await openMongo({ uri, logger: silentLogger });
+const mongo = await openMongo({ uri, answerMs: 4_000, logger: silentLogger });
 const stores = mongoStores(mongo);
 const leases = mongoLeases(mongo);
 

@@ -31,7 +31,7 @@ await describeMongo('four processes with one MongoDB', 'server', () => {
   let racers: ChildProcess[];
   beforeAll(async () => {
     server = await startMongo();
-    mongo = await openMongo({ uri: server.uri, logger: silentLogger });
+    mongo = await openMongo({ uri: server.uri, answerMs: 4_000, logger: silentLogger });
     stores = mongoStores(mongo);
     await prepareMongo(mongo, 'test', silentLogger);
     racers = Array.from({ length: PROCESSES }, (_, n) => fork(racer, [server.uri, String(n)]));

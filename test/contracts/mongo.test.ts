@@ -66,7 +66,7 @@ await describeMongo('MongoDB', 'server', () => {
   let stores: Stores;
   beforeAll(async () => {
     server = await startMongo();
-    mongo = await openMongo({ uri: server.uri, logger });
+    mongo = await openMongo({ uri: server.uri, answerMs: 4_000, logger });
     stores = mongoStores(mongo);
     await prepareMongo(mongo, 'test', logger);
   });

@@ -78,7 +78,7 @@ async function threaded(readsLocally: boolean): Promise<StorageUnderTest> {
 /** One server without a replica set, as B starts it. */
 async function onMongo(): Promise<StorageUnderTest> {
   const server = await startMongo();
-  const mongo = await openMongo({ uri: server.uri, logger: silentLogger });
+  const mongo = await openMongo({ uri: server.uri, answerMs: 4_000, logger: silentLogger });
   await prepareMongo(mongo, 'test', silentLogger);
   return {
     stores: mongoStores(mongo),

@@ -9,7 +9,7 @@ import {
 } from '../../src/contract.ts';
 
 const pushSchemas = new Map(contracts.flatMap(({ pushes }) => Object.entries(pushes)));
-const DEFAULT_WAIT_MS = 10_000;
+const DEFAULT_WAIT_MS = 20_000;
 
 interface Waiter {
   readonly event: string;

@@ -32,7 +32,7 @@ function onPath(program: string): string | undefined {
 export const ourSite = readFileSync(fileURLToPath(new URL('../../nginx.conf', import.meta.url)), 'utf8');
 
 const DEBIAN = '/etc/nginx';
-const START_MS = 10_000;
+const START_MS = 30_000;
 const BASE_PORT = 3000;
 const PLAIN_OFFSET = 1000;
 

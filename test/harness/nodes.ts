@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Cluster, ClusterOptions } from './cluster.ts';
 import { startCluster } from './cluster.ts';
-import { startOwnMongo } from './mongod.ts';
+import { startMongo } from './mongo.ts';
+import { startOwnMongo, type MongoUnderTest, type OwnMongo } from './mongod.ts';
 import { installNginx } from './nginx.ts';
 import { personOf, type Person, type PersonOptions } from './person.ts';
 import { startRedis, type TestRedis } from './redis.ts';
@@ -13,10 +14,12 @@ const SECRET = 'a-secret-that-all-nodes-of-a-test-share';
 export interface Nodes extends Cluster {
   readonly nodes: readonly Cluster[];
   readonly redis: TestRedis;
-  readonly mongo: Awaited<ReturnType<typeof startOwnMongo>>;
+  /** With `ownMongo` one that may be broken; the others' is shared. */
+  readonly mongo: MongoUnderTest & Partial<OwnMongo>;
 }
 
 export interface NodesOptions extends ClusterOptions {
+  readonly ownMongo?: boolean;
   /** For one node alone, beside what all of them have. */
   readonly envOf?: (
     nodeId: string,
@@ -25,12 +28,12 @@ export interface NodesOptions extends ClusterOptions {
 }
 
 /**
- * Two nodes behind a real Nginx, with a Redis and a MongoDB of their own. As a `Cluster` it is what a client sees: one
+ * Two nodes behind a real Nginx, with a Redis and a database of their own. As a `Cluster` it is what a client sees: one
  * address, on which the next connection may come to any worker of any node.
  */
 export async function startNodes(options: NodesOptions = {}): Promise<Nodes> {
-  const { workers = 2, env = {}, envOf = async () => ({}) } = options;
-  const [redis, mongo] = await Promise.all([startRedis(), startOwnMongo()]);
+  const { workers = 2, env = {}, ownMongo = false, envOf = async () => ({}) } = options;
+  const [redis, mongo] = await Promise.all([startRedis(), ownMongo ? startOwnMongo() : startMongo()]);
   // As the README says: one directory that all of them see.
   const uploadDir = mkdtempSync(join(tmpdir(), 'realtime-chat-uploads-'));
   const backends = { REDIS_URL: redis.url, MONGODB_URI: mongo.uri, UPLOAD_DIR: uploadDir };

@@ -8,7 +8,7 @@ import { delimiter, join } from 'node:path';
 import { Redis as Client } from 'ioredis';
 import { leftOut, shared } from './shared.ts';
 
-const START_MS = 10_000;
+const START_MS = 30_000;
 
 /** Tests that are interrupted leave none behind. */
 const running = new Set<ChildProcess>();

@@ -85,7 +85,8 @@ await describeMongo('messages on three members', 'control', () => {
   }, MINUTE_MS);
 
   const storeOf = (node: number) => mongoStores(nodes[node]!).messages;
-  const atOnce = (node: number) => answering(mongoMessages(nodes[node]!, { fillAfterMs: -1_000 }));
+  const atOnce = (node: number) =>
+    answering(mongoMessages(nodes[node]!, { fillAfterMs: -1_000 }), nodes[node]!);
 
   it(
     'what the primary alone has is neither seen nor acknowledged, and a retry elsewhere stores it once',

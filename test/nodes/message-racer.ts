@@ -44,9 +44,10 @@ const options = JSON.parse(process.argv[2] ?? '') as RacerOptions;
 const { uri, me, role, conversationIds, slow } = options;
 const tell = (message: FromRacer) => void process.send?.(message);
 
-const mongo = await openMongo({ uri, logger: silentLogger });
+const mongo = await openMongo({ uri, answerMs: 4_000, logger: silentLogger });
 const messages = answering(
   mongoMessages(mongo, options.fillAfterMs === undefined ? {} : { fillAfterMs: options.fillAfterMs }),
+  mongo,
 );
 let stopped = false;
 

@@ -34,7 +34,7 @@ await describeMongo('four processes that write to the same conversations', 'cont
   beforeEach(async () => {
     // Its journal reaches the disk when somebody waits for that, and else twice a second.
     server = await startOwnMongo({ args: ['--journalCommitInterval', '500'] });
-    mongo = await openMongo({ uri: server.uri, logger: silentLogger });
+    mongo = await openMongo({ uri: server.uri, answerMs: 4_000, logger: silentLogger });
     await prepareMongo(mongo, 'test', silentLogger);
     const made = Array.from({ length: 3 }, () => conversation());
     for (const each of made) await mongoConversations(mongo).create(each, [ann]);

@@ -99,7 +99,7 @@ describe.skipIf(missing)(`what Redis kept back${missing ? ` (${missing})` : ''}`
   }, 60_000);
 
   test('what a worker stored and was killed before it could say so reaches C, D and E within 25 s', async () => {
-    const mongo = await openMongo({ uri: nodes.mongo.uri, logger: silentLogger });
+    const mongo = await openMongo({ uri: nodes.mongo.uri, answerMs: 4_000, logger: silentLogger });
     const killed = mongoStores(mongo).messages;
     const storedAt = performance.now();
     const [{ message }] = (await killed.append(String(channel), [

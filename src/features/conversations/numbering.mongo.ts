@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { duplicateKey, operator, type Mongo } from '../../drivers/mongo.ts';
-import { ANSWER_MS, isOutage, unavailable } from '../../drivers/mongo-outages.ts';
+import { isOutage, unavailable } from '../../drivers/mongo-outages.ts';
 import { AppError } from '../../kernel/errors.ts';
 import { counterModel } from './counters.mongo.ts';
 import type { Deciding } from './deciding.mongo.ts';
@@ -102,7 +102,7 @@ export function mongoNumbering(mongo: Mongo, { confirm }: Pick<Deciding, 'confir
   return async function append(conversation: number, drafts: readonly Draft[]): Promise<readonly Appended[]> {
     // Who is stopped between reserving and inserting for longer than this was answered UNAVAILABLE, and inserts nothing any more:
     // well before a reader would fill the hole.
-    const endsAt = performance.now() + ANSWER_MS;
+    const endsAt = performance.now() + mongo.answerMs;
     const firsts = firstOfEach(drafts);
     const answers = new Map<Draft, Appended>();
     const own = new Set<MessageDocument['_id']>();
