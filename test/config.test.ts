@@ -178,6 +178,7 @@ describe('each reference document’s variables load as they stand', () => {
     expect(config).toMatchObject({
       origins: ['http://localhost:3000', 'http://localhost:8080'],
       corsCredentials: true,
+      mongodbTimeoutMs: 1_800,
       redisUrl: 'redis://localhost:6379',
       redisPrefix: 'socket.io',
       socket: { pingTimeoutMs: 60_000, pingIntervalMs: 25_000, maxHttpBufferBytes: 1_000_000 },
@@ -213,6 +214,7 @@ describe('defaults', () => {
       logLevel: 'info',
       origins: ['http://localhost:3000', 'http://localhost:8080'],
       corsCredentials: true,
+      mongodbTimeoutMs: 1_800,
       redisPrefix: 'socket.io',
       socket: { pingIntervalMs: 25_000, pingTimeoutMs: 60_000, maxHttpBufferBytes: 1_000_000 },
       allowGuests: true,

@@ -28,9 +28,9 @@ export async function describeMongo(
   else it(name, (context) => context.skip(missing));
 }
 
-/** A database that nobody else uses, on a single server as B starts it: no replica set. */
-export async function startMongo(): Promise<MongoUnderTest> {
-  const uri = withDatabase(givenUri() ?? (await shared('mongo')), newDatabase());
+/** A database that nobody else uses, on a single server as B starts it: no replica set. `strict`: a query without an index is an error. */
+export async function startMongo({ strict = true } = {}): Promise<MongoUnderTest> {
+  const uri = withDatabase(givenUri() ?? (await shared(strict ? 'mongo-strict' : 'mongo')), newDatabase());
   return {
     uri,
     async close() {

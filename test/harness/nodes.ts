@@ -33,7 +33,10 @@ export interface NodesOptions extends ClusterOptions {
  */
 export async function startNodes(options: NodesOptions = {}): Promise<Nodes> {
   const { workers = 2, env = {}, ownMongo = false, envOf = async () => ({}) } = options;
-  const [redis, mongo] = await Promise.all([startRedis(), ownMongo ? startOwnMongo() : startMongo()]);
+  const [redis, mongo] = await Promise.all([
+    startRedis(),
+    ownMongo ? startOwnMongo() : startMongo({ strict: false }),
+  ]);
   // As the README says: one directory that all of them see.
   const uploadDir = mkdtempSync(join(tmpdir(), 'realtime-chat-uploads-'));
   const backends = { REDIS_URL: redis.url, MONGODB_URI: mongo.uri, UPLOAD_DIR: uploadDir };

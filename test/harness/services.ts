@@ -16,15 +16,17 @@ interface Service {
 const starters: Record<ServiceName, () => Promise<Service>> = {
   redis: async () => (await import('./redis.ts')).startRedis(),
   'redis-cluster': async () => (await import('./redis.ts')).startRedisCluster(),
-  async mongo() {
-    const { startOwnMongo } = await import('./mongod.ts');
-    // A query without an index is an error there.
-    const { uri, close } = await startOwnMongo({ args: ['--notablescan'] });
-    return { url: uri, stop: close };
-  },
+  mongo: () => startMongod([]),
+  'mongo-strict': () => startMongod(['--notablescan']),
   'chromium-fake': async () => (await import('./browser.ts')).startBrowser('fake'),
   'chromium-refuse': async () => (await import('./browser.ts')).startBrowser('refuse'),
 };
+
+async function startMongod(args: readonly string[]): Promise<Service> {
+  const { startOwnMongo } = await import('./mongod.ts');
+  const { uri, close } = await startOwnMongo({ args });
+  return { url: uri, stop: close };
+}
 
 /** For vitest, as its `globalSetup`: what it returns runs after the last suite. */
 export default async function serve(): Promise<() => Promise<void>> {

@@ -1,7 +1,8 @@
 /** Where services.ts answers; it sets this before the first suite starts. */
 export const SERVICES = 'TEST_SERVICES';
 
-export type ServiceName = 'redis' | 'redis-cluster' | 'mongo' | 'chromium-fake' | 'chromium-refuse';
+export type ServiceName =
+  'redis' | 'redis-cluster' | 'mongo' | 'mongo-strict' | 'chromium-fake' | 'chromium-refuse';
 
 /** The address of something that all suites share. It is started when the first one asks, and runs until the last one has ended. */
 export async function shared(name: ServiceName): Promise<string> {
