@@ -1,7 +1,7 @@
 import type { mongo } from 'mongoose';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AS_LONG_AS_IT_TAKES, type Indexed, type Mongo } from './drivers/mongo.ts';
-import { answering } from './drivers/mongo-outages.ts';
+import { answering, isOutage } from './drivers/mongo-outages.ts';
 import type { Logger } from './kernel/logger.ts';
 import { accountModel, mongoAccounts } from './features/accounts/accounts.mongo.ts';
 import { mongoSessions, sessionModel } from './features/accounts/sessions.mongo.ts';
@@ -58,6 +58,9 @@ interface Schema {
 
 const ours: Schema = { release: SCHEMA_RELEASE, migrations };
 
+/** A start waits so long for a MongoDB that stops answering amid its preparation. */
+const OUTAGE_MS = 30_000;
+
 /**
  * Makes what the stores need: nobody is ready before. One process of all nodes does it at a time; the others find it done.
  * @param owner of the lease, another one for each process
@@ -70,7 +73,7 @@ export async function prepareMongo(
   logger: Logger,
   schema: Schema = ours,
 ): Promise<void> {
-  await alone(mongo, owner, logger, async () => {
+  const prepare = async () => {
     const copy = await copyInto(mongo).find();
     if (copy?.state === 'running') {
       throw new Error(
@@ -78,7 +81,17 @@ export async function prepareMongo(
       );
     }
     await bringUpToDate(mongo, schema);
-  });
+  };
+  for (const endsAt = performance.now() + OUTAGE_MS; ; await delay(ASK_AGAIN_MS)) {
+    try {
+      return await alone(mongo, owner, logger, prepare);
+    } catch (error) {
+      // What was begun can be begun again.
+      const isOver = performance.now() > endsAt;
+      if (isOver || !(isOutage(error) || isOutage((error as Error).cause))) throw error;
+      logger.warn('error', 'MongoDB does not answer while its collections are prepared: trying again');
+    }
+  }
 }
 
 /**

@@ -56,14 +56,15 @@ export interface RedisConnection {
   readonly newcomersWaitMs?: number;
   /** How long a Redis that cannot be reached at start is waited for. */
   readonly patienceMs?: number;
+  /** A call that has waited so long is answered UNAVAILABLE. */
+  readonly answerMs?: number;
   /** For tests: what scripts take for the time instead of Redis's own. */
   readonly now?: () => number;
 }
 
-/** A call that has waited so long is answered UNAVAILABLE. */
-export const ANSWER_MS = 800;
-/** Of ioredis, for what goes around `command`, and for the handshake: a paused Redis accepts connections and says nothing. */
-const BACKSTOP_MS = 950;
+const ANSWER_MS = 800;
+/** So much later ioredis gives up, for what goes around `command`, and for the handshake: a paused Redis accepts connections and says nothing. */
+const BACKSTOP_AFTER_MS = 150;
 const HEARTBEAT_MS = 500;
 /** A connection that is silent for so long is given up: the network may have lost it without a word. */
 const SILENCE_MS = 3_000;
@@ -84,11 +85,11 @@ export const connectionOptions = {
 /** @throws Error with a message for the operator: Redis cannot be reached */
 export async function connectRedis(connection: RedisConnection): Promise<Redis> {
   const { url, variable = 'REDIS_URL', prefix, logger } = connection;
-  const { newcomersWaitMs = NEWCOMERS_WAIT_MS, patienceMs = PATIENCE_MS } = connection;
+  const { newcomersWaitMs = NEWCOMERS_WAIT_MS, patienceMs = PATIENCE_MS, answerMs = ANSWER_MS } = connection;
   const client = new Client(url, {
     ...connectionOptions,
     enableOfflineQueue: false,
-    commandTimeout: BACKSTOP_MS,
+    commandTimeout: answerMs + BACKSTOP_AFTER_MS,
     // What was in flight when the connection broke fails at once, and is never sent again.
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
@@ -117,7 +118,7 @@ export async function connectRedis(connection: RedisConnection): Promise<Redis> 
     for (const giveUp of waiting) giveUp();
   }
 
-  /** Settles within ANSWER_MS, whether Redis is up or not. */
+  /** Settles within `answerMs`, whether Redis is up or not. */
   function answered<Reply>(call: () => Promise<Reply>): Promise<Reply> {
     return new Promise((resolve, reject) => {
       const giveUp = () => {
@@ -127,9 +128,9 @@ export async function connectRedis(connection: RedisConnection): Promise<Redis> 
       const timer = setTimeout(() => {
         // This process may have been busy itself: the answer may lie in the socket, which is read before immediates.
         setImmediate(() => {
-          if (waiting.has(giveUp)) lost(`no answer in ${ANSWER_MS} ms`);
+          if (waiting.has(giveUp)) lost(`no answer in ${answerMs} ms`);
         });
-      }, ANSWER_MS).unref();
+      }, answerMs).unref();
       const done = () => {
         clearTimeout(timer);
         waiting.delete(giveUp);
@@ -235,7 +236,7 @@ export async function connectRedis(connection: RedisConnection): Promise<Redis> 
     key: (tag, name) => `${prefix}:{${tag}}:${name}`,
     run<Reply>(script: Script<Reply>, keys: readonly string[], args: readonly (string | number)[] = []) {
       const now = connection.now?.() ?? '';
-      const deadline = connection.now ? '' : Math.floor(offset.now() + ANSWER_MS);
+      const deadline = connection.now ? '' : Math.floor(offset.now() + answerMs);
       const all = [keys.length, ...keys, ...args, now, deadline] as const;
       return command(async () => {
         scripts.set(script.sha, script.lua);

@@ -201,7 +201,7 @@ await describeMongo('messages in MongoDB', 'server', () => {
       vi.spyOn(target, 'findOneAndUpdate').mockImplementationOnce((async (...args: never[]) => {
         const reserved = await (reserveNow as (...args: never[]) => Promise<unknown>)(...args);
         const now = performance.now();
-        clock.mockImplementation(() => now + 3_000);
+        clock.mockImplementation(() => now + 5_000);
         return reserved;
       }) as never);
       await expect(messages.append(id, [lost])).rejects.toEqual(problem('UNAVAILABLE'));

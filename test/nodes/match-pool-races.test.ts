@@ -11,6 +11,7 @@ import { timing } from '../../src/features/matching/pool.ts';
 import type { Mark, MatchPool, Notice } from '../../src/features/matching/pool.ts';
 import { silentLogger } from '../../src/kernel/logger.ts';
 import { redisServer, startRedis, withoutRedis, type TestRedis } from '../harness/redis.ts';
+import { fairMs } from '../harness/fair-time.ts';
 import type { Order, Said } from './match-pool-racer.ts';
 
 const PROCESSES = 4;
@@ -217,7 +218,7 @@ describe.skipIf(!redisServer)(`four processes with one pool${redisServer ? '' : 
     await sleep(2_500);
     const { refused, slowestMs } = await settle();
     expect(refused).toBeGreaterThan(0);
-    expect(slowestMs).toBeLessThan(1_000);
+    expect(slowestMs).toBeLessThan(fairMs(1_000));
   });
 
   it.each(['empty', 'an old snapshot'] as const)('partners go on after Redis was killed: %s', async (how) => {
@@ -249,6 +250,6 @@ describe.skipIf(!redisServer)(`four processes with one pool${redisServer ? '' : 
     server.resume();
     await sleep(1_500);
     const { slowestMs } = await settle();
-    expect(slowestMs).toBeLessThan(1_000);
+    expect(slowestMs).toBeLessThan(fairMs(1_000));
   });
 });

@@ -267,9 +267,9 @@ describe.skipIf(withoutPm2 ?? withoutNginx ?? withoutRedis)('realtime-chat-load-
     // Everybody came in; at most one for each node was half way into it when it stopped, and had to ask again.
     expect(failures.filter((what) => what !== 'xhr poll error')).toEqual([]);
     expect(failures.length).toBeLessThanOrEqual(3);
-    expect((await list()).map(({ status, restarts }) => [status, restarts])).toEqual(
-      Array(3).fill(['online', 1]),
-    );
+    await expect
+      .poll(async () => (await list()).map(({ status, restarts }) => [status, restarts]))
+      .toEqual(Array(3).fill(['online', 1]));
   }, 180_000);
 });
 

@@ -5,6 +5,7 @@ import { OFFLINE_DELAY_MS } from '../../src/features/presence/roster.ts';
 import { AppError } from '../../src/kernel/errors.ts';
 import { silentLogger, type Logger } from '../../src/kernel/logger.ts';
 import { redisServer, startRedis, type TestRedis } from '../harness/redis.ts';
+import { fairMs } from '../harness/fair-time.ts';
 import { startWorker, type Worker } from './redis-worker.ts';
 
 const BACK_MS = 5_000;
@@ -143,7 +144,7 @@ describe.skipIf(!redisServer)('Redis', () => {
         await back(snapshot);
         const backAt = performance.now();
         await Promise.all(returned);
-        expect(performance.now() - backAt).toBeLessThan(BACK_MS);
+        expect(performance.now() - backAt).toBeLessThan(fairMs(BACK_MS));
         expect(returns.map((info) => info.sameServer)).toEqual([sameServer, sameServer]);
         if (downMs > 0) {
           const unavailable = { code: 'UNAVAILABLE' };
@@ -174,7 +175,7 @@ describe.skipIf(!redisServer)('Redis', () => {
         for (const ask of asked) {
           const { wrong, slowest, unavailable, asked: all } = await ask();
           expect(wrong).toEqual([]);
-          expect(slowest).toBeLessThan(1_000);
+          expect(slowest).toBeLessThan(fairMs(1_000));
           expect(all).toBeGreaterThan(unavailable);
           if (downMs > 0) expect(unavailable).toBeGreaterThan(0);
         }

@@ -67,7 +67,12 @@ const races = {
 };
 
 if (process.send) {
-  const worker = await startWorker({ url: process.argv[2]!, prefix: process.argv[3]!, owner: me });
+  const worker = await startWorker({
+    url: process.argv[2]!,
+    prefix: process.argv[3]!,
+    owner: me,
+    answerMs: 10_000,
+  });
   process.on('message', ({ race, rounds }: Start) => {
     void races[race](worker, rounds).then((outcome) => process.send!(outcome));
   });

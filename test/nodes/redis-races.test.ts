@@ -21,7 +21,7 @@ describe.skipIf(withoutRedis)('four processes at once', () => {
   beforeEach(async () => {
     racers = Array.from({ length: PROCESSES }, (_, n) => fork(racer, [shared.url, shared.prefix, `w${n}`]));
     await Promise.all(racers.map((child) => once(child, 'message')));
-    onlooker = await startWorker({ ...shared, owner: 'onlooker' });
+    onlooker = await startWorker({ ...shared, owner: 'onlooker', answerMs: 10_000 });
   });
   afterEach(async () => {
     const gone = racers.map((child) => once(child, 'exit'));

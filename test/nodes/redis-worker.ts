@@ -16,9 +16,11 @@ export async function startWorker(options: {
   prefix: string;
   owner: string;
   newcomersWaitMs?: number;
+  /** Races are about order, not about time: longer than a busy machine takes. */
+  answerMs?: number;
 }) {
-  const { url, prefix, owner, newcomersWaitMs = 0 } = options;
-  const redis = await connectRedis({ url, prefix, logger: silentLogger, newcomersWaitMs });
+  const { url, prefix, owner, newcomersWaitMs = 0, ...limits } = options;
+  const redis = await connectRedis({ url, prefix, logger: silentLogger, newcomersWaitMs, ...limits });
   const ports = {
     roster: redisRoster(redis),
     attendance: redisAttendance(redis),
