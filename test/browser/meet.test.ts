@@ -3,6 +3,7 @@ import type { Browser, BrowserContext, BrowserContextOptions } from 'playwright-
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startCluster, type Cluster } from '../harness/cluster.ts';
 import { connectBrowser, missing } from '../harness/browser.ts';
+import { freePorts } from '../harness/ports.ts';
 import { Visitor } from './visitor.ts';
 
 const desktop = { viewport: { width: 1280, height: 800 } };
@@ -261,14 +262,15 @@ describe.skipIf(missing)('the page', { timeout: 120_000 }, () => {
 
   it('recovers by itself when the server was away, even one that has forgotten the guest', async () => {
     context = await browser.newContext(desktop);
-    const first = await startCluster({ workers: 1 });
+    const [PORT, HTTP_PORT] = (await freePorts(2)).map(String) as [string, string];
+    const first = await startCluster({ workers: 1, env: { PORT, HTTP_PORT } });
     const ann = await arrive(first.url);
     await ann.enterAsGuest();
     const before = await ann.name();
     await first.stop();
     await ann.sees('The server cannot be reached');
 
-    const second = await startCluster({ workers: 1, env: { PORT: new URL(first.url).port } });
+    const second = await startCluster({ workers: 1, env: { PORT, HTTP_PORT } });
     try {
       await ann.sees('you have a new name');
       await expect.poll(() => ann.name()).not.toBe(before);

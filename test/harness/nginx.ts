@@ -11,10 +11,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePorts } from './ports.ts';
 
 /** Path of the program, undefined where there is none. Debian keeps it where only root's PATH looks. */
 export const nginxBinary: string | undefined = process.env['TEST_NGINX'] || onPath('nginx');
@@ -168,20 +169,6 @@ const hasIpv6 = await new Promise<boolean>((resolve) => {
   server.once('error', () => resolve(false));
   server.listen(0, '::1', () => server.close(() => resolve(true)));
 });
-
-/** Free at this moment, all different. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
 
 async function listens(port: number, withinMs: number): Promise<boolean> {
   const endsAt = performance.now() + withinMs;

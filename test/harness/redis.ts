@@ -2,10 +2,10 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { accessSync, constants, copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { Redis as Client } from 'ioredis';
+import { freePorts } from './ports.ts';
 import { leftOut, shared } from './shared.ts';
 
 const START_MS = 30_000;
@@ -41,7 +41,7 @@ export interface TestRedis {
 export async function startRedis({ args = [] }: { args?: readonly string[] } = {}): Promise<TestRedis> {
   if (!redisServer) throw new Error(withoutRedis ?? 'this test needs a redis-server of its own');
   const program = redisServer;
-  const port = await freePort();
+  const [port] = (await freePorts(1)) as [number];
   const url = `redis://127.0.0.1:${port}`;
   const directory = mkdtempSync(join(tmpdir(), 'chat-redis-'));
   const dump = join(directory, 'dump.rdb');
@@ -133,15 +133,6 @@ export async function startRedisCluster(): Promise<TestRedis> {
     await new Promise((resolve) => setTimeout(resolve, 50));
   client.disconnect();
   return server;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 function onPath(program: string): string | undefined {

@@ -13,7 +13,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { variables } from '../../config/schema.ts';
 import { startCluster, type Cluster } from '../harness/cluster.ts';
-import { freePorts, ourSite, startNginx, withoutNginx, type Nginx } from '../harness/nginx.ts';
+import { ourSite, startNginx, withoutNginx, type Nginx } from '../harness/nginx.ts';
+import { freePorts } from '../harness/ports.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const read = (file: string) => readFileSync(join(root, file), 'utf8');

@@ -2,14 +2,14 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { io, type Socket } from 'socket.io-client';
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { say } from '../harness/match.ts';
 import { startOwnMongo } from '../harness/mongod.ts';
-import { freePorts, startNginx, withoutNginx } from '../harness/nginx.ts';
+import { startNginx, withoutNginx } from '../harness/nginx.ts';
+import { freePorts, isFree } from '../harness/ports.ts';
 import { personOf } from '../harness/person.ts';
 import { nodes, preparePm2, withoutPm2, type Pm2, type Pm2Options } from '../harness/pm2.ts';
 import { startRedis, withoutRedis } from '../harness/redis.ts';
@@ -278,14 +278,7 @@ async function threeInARow(): Promise<number> {
   for (;;) {
     const [first] = (await freePorts(1)) as [number];
     const others = [1, 2, 1000, 1001, 1002].map((more) => first + more);
-    const isFree = await Promise.all(others.filter((port) => port < 65_536).map(canListen));
-    if (isFree.every(Boolean)) return first;
+    const areFree = await Promise.all(others.map(isFree));
+    if (areFree.every(Boolean)) return first;
   }
 }
-
-const canListen = (port: number) =>
-  new Promise<boolean>((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
