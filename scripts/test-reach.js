@@ -59,9 +59,9 @@ function* pathsIn(path) {
   }
   if (!CODE.has(extname(path))) return;
   const source = readFileSync(file, 'utf8');
-  // join(root, 'src', 'main.ts')
-  for (const [, parts] of source.matchAll(/\(root((?:,\s*'[\w./-]+')+)/gi)) {
-    yield* existing(join(...parts.split(/[,'\s]+/)));
+  // join(root, 'src', 'main.ts'), join(import.meta.dirname, '..', 'src')
+  for (const [, from, parts] of source.matchAll(/\((root|import\.meta\.dirname)((?:,\s*'[\w./-]+')+)/gi)) {
+    yield* existing(join(/root/i.test(from) ? '' : dirname(path), ...parts.split(/[,'\s]+/)));
   }
   for (const [, quoted] of source.matchAll(
     /['"`](?:\$\{root\}\/?)?((?:\.\.?\/)*\w[\w-]*[./][\w./-]*)['"`]/g,
