@@ -7,7 +7,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 const MINUTE_MS = 60_000;
 
 /** Suites on clusters, on nodes and in browsers mostly wait: more of them than there are cores keep these busy. */
-const SIDE_BY_SIDE = 2 * Math.max(2, availableParallelism());
+const SIDE_BY_SIDE = Math.max(2, availableParallelism()) + 1;
 
 /**
  * What has more of the machine than the others, after them, and why. In pairs: what measures time limits of production, in which
@@ -15,6 +15,9 @@ const SIDE_BY_SIDE = 2 * Math.max(2, availableParallelism());
  */
 const IN_PAIRS = {
   'test/nodes/mongo-faults.test.ts': 'UNAVAILABLE comes within 2 s, writes go on within 15 s',
+  'test/nodes/faults.test.ts': 'how soon who is away is gone, and who returns is served',
+  'test/nodes/talk-faults.test.ts': 'how soon what an outage held back is delivered',
+  'test/nodes/cut-off.test.ts': 'how soon a node that is cut off is given up, and back',
   'test/nodes/mongo-primary.test.ts': 'elections of a replica set, under load of its own',
   'test/nodes/message-failover.test.ts': 'elections of a replica set',
 };

@@ -13,7 +13,7 @@ import { meet, say } from '../harness/match.ts';
 import { withoutRedis } from '../harness/redis.ts';
 
 const script = fileURLToPath(new URL('../../scripts/cluster-local.js', import.meta.url));
-const START_MS = 60_000;
+const START_MS = 120_000;
 
 let child: ChildProcess | undefined;
 let output = '';
