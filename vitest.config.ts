@@ -16,12 +16,13 @@ const SIDE_BY_SIDE = Math.max(2, availableParallelism()) + 1;
 const IN_PAIRS = {
   'test/nodes/mongo-faults.test.ts': 'UNAVAILABLE comes within 2 s, writes go on within 15 s',
   'test/nodes/faults.test.ts': 'how soon who is away is gone, and who returns is served',
-  'test/nodes/talk-faults.test.ts': 'how soon what an outage held back is delivered',
   'test/nodes/cut-off.test.ts': 'how soon a node that is cut off is given up, and back',
   'test/nodes/mongo-primary.test.ts': 'elections of a replica set, under load of its own',
   'test/nodes/message-failover.test.ts': 'elections of a replica set',
 };
 const ALONE = {
+  'test/nodes/talk-faults.test.ts':
+    'its outages end before a worker looks for itself, every 5 s, what was not delivered',
   'test/contracts/mongo-races.test.ts':
     'its races load the shared mongod so much that others would run into its time limits',
 };
